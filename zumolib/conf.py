@@ -1,0 +1,247 @@
+"""Every setting, typed and frozen; the only reader of the environment.
+
+A value comes from the first of three places that has it: the environment, the state file that the
+embedded stack keeps in ``ZUMO_HOME`` (ports and passwords that it chose), the default. ``zumo conf``
+prints all of them with where each came from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from zumolib.errors import ConfError
+
+PROJECT = Path(__file__).resolve().parent.parent
+STATE_FILE = "stack.json"
+
+
+def _default_home() -> Path:
+    """The clone's own ``.zumo`` folder; for an installed package, the user's state folder."""
+    if (PROJECT / "pyproject.toml").is_file():
+        return PROJECT / ".zumo"
+    from platformdirs import user_state_path
+
+    return user_state_path("zumo")
+
+
+def _url(value: str, schemes: tuple[str, ...], example: str) -> str:
+    try:
+        split = urlsplit(value)
+        has_place = bool(split.path.strip("/")) if "socket" in split.scheme else bool(split.hostname)
+        _ = split.port  # raises where the port is no number up to 65535
+    except ValueError as error:
+        raise ValueError(f"{error}; use {example}") from None
+    if split.scheme not in schemes or not has_place:
+        raise ValueError(f"expected one of {', '.join(s + '://' for s in schemes)}; use {example}")
+    return value
+
+
+REDIS = ("redis", "rediss", "redis+socket")
+
+
+def _broker(value: str) -> str:
+    return _url(value, ("amqp", "amqps", "pyamqp", *REDIS), "amqp://user:password@host:5672/vhost")
+
+
+def _results(value: str) -> str:
+    return _url(value, REDIS, "redis://host:6379/1")
+
+
+def _cache_url(value: str) -> str:
+    return _url(value, ("redis", "rediss"), "redis://host:6379/0")
+
+
+def _email(value: str) -> str:
+    return _url(value, ("smtp", "smtps", "smtp+tls"), "smtp://user:password@host:25")
+
+
+def _http(value: str) -> str:
+    return _url(value, ("http", "https"), "http://host:port") if value else value
+
+
+def _database(value: str) -> str:
+    if re.fullmatch(r"sqlite:///.+", value):
+        return value
+    return _url(value, ("postgres", "postgresql"), "postgres://user:password@host:5432/name or sqlite:////path")
+
+
+def _listed(value: Any) -> Any:
+    return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _absolute(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class _StackFile(PydanticBaseSettingsSource):
+    """What the embedded stack chose, from ``ZUMO_HOME/stack.json``."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        raise LookupError(field_name)  # values are given whole, by __call__
+
+    def __call__(self) -> dict[str, Any]:
+        home = self.current_state.get("ZUMO_HOME")
+        chosen = _stack_settings(_absolute(Path(home)) if home else _default_home())
+        return {name: value for name, value in chosen.items() if name in self.settings_cls.model_fields}
+
+
+class Conf(BaseSettings):
+    """The settings of one process. Field names are the names of the environment's variables."""
+
+    model_config = SettingsConfigDict(frozen=True, case_sensitive=True, extra="ignore", enable_decoding=False)
+
+    CELERY_BROKER_URL: Annotated[str, AfterValidator(_broker)] = Field(
+        "redis://127.0.0.1:6379/2", description="where tasks are sent"
+    )
+    CELERY_RESULT_BACKEND: Annotated[str, AfterValidator(_results)] = Field(
+        "redis://127.0.0.1:6379/1", description="where results are kept"
+    )
+    CELERY_WORKER_CONCURRENCY: int = Field(2, ge=1, le=512, description="processes of one worker")
+    CELERY_LOGLEVEL: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_lower)
+    ] = Field("info", description="level of the worker's and beat's logs")
+    USE_SCALE_SETTINGS: bool = Field(
+        False, description="production values: 8 processes or more, prefetch 1, 30 min limit, 50 connections"
+    )
+    DATABASE_URL: Annotated[str, AfterValidator(_database)] = Field(
+        "", validate_default=False, description="schedules, business data and receipts"
+    )
+    REDIS_URL: Annotated[str, AfterValidator(_cache_url)] = Field(
+        "redis://127.0.0.1:6379/0", description="the cache"
+    )
+    EMAIL_URL: Annotated[str, AfterValidator(_email)] = Field(
+        "smtp://127.0.0.1:1025", description="the mail server"
+    )
+    RABBITMQ_MANAGEMENT_URL: Annotated[str, AfterValidator(_http)] = Field(
+        "", description="RabbitMQ's management API, with user and password; empty where there is none"
+    )
+    STRIPE_API_BASE: Annotated[str, AfterValidator(_http)] = Field(
+        "", description="the payment provider's address; empty means its own"
+    )
+    STRIPE_API_KEY: str = Field("", description="the payment provider's secret key; empty means no payments")
+    ZUMO_APP: str = Field("zumolib", description="the Celery app to operate on, as in `celery -A`")
+    ZUMO_HOME: Folder = Field(default_factory=_default_home, description="state of the embedded stack")
+    ZUMO_HISTORY: Folder | None = Field(None, description="recorded events and depth samples")
+    ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
+    ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
+    ZUMO_ADMINS: Listed = Field(("operations@zumodra.example",), description="who is told of trouble")
+    ZUMO_HOSTS: Listed = Field(("localhost", "127.0.0.1"), description="names that the web pages answer to")
+    ZUMO_TLS_DOMAINS: Listed = Field((), description="host:port of certificates to watch")
+    ZUMO_SECRET_KEY: str = Field("", description="Django's secret key; the embedded stack makes its own")
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, **sources: Any) -> tuple[Any, ...]:
+        return sources["init_settings"], sources["env_settings"], _StackFile(settings_cls)
+
+    @property
+    def history(self) -> Path:
+        """Folder of the recorded history."""
+        return self.ZUMO_HISTORY or self.ZUMO_HOME / "history"
+
+    @property
+    def database_url(self) -> str:
+        """The database; without a setting, one SQLite file in ``ZUMO_HOME``."""
+        return self.DATABASE_URL or f"sqlite:///{self.ZUMO_HOME / 'zumodra.sqlite3'}"
+
+    @property
+    def broker_is_redis(self) -> bool:
+        """Whether the broker is Redis or Valkey (else it speaks AMQP)."""
+        return urlsplit(self.CELERY_BROKER_URL).scheme in REDIS
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of ``zumo conf``."""
+
+    name: str
+    value: str  # secrets hidden
+    source: str  # environment, embedded stack, or default
+    description: str
+
+
+def hide(value: object) -> str:
+    """Text of a setting without its password."""
+    text = ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    return re.sub(r"(?<=://)([^/@]*?):[^@]*@", r"\1:***@", text)
+
+
+def explain(conf: Conf) -> list[Setting]:
+    """Every setting with its value and where it came from."""
+    stack = _stack_settings(conf.ZUMO_HOME)
+    derived = {"ZUMO_HISTORY": conf.history, "DATABASE_URL": conf.database_url}
+    rows = []
+    for name, field in type(conf).model_fields.items():
+        value = getattr(conf, name)
+        secret = name in ("ZUMO_SECRET_KEY", "STRIPE_API_KEY") and value
+        source = "environment" if name in os.environ else "embedded stack" if name in stack else "default"
+        rows.append(Setting(name, "***" if secret else hide(derived.get(name, value)), source, field.description or ""))
+    return rows
+
+
+def read(**overrides: Any) -> Conf:
+    """Read the settings.
+
+    Raises
+    ------
+    ConfError
+        One line with variable, value and remedy for the first setting that is wrong.
+    """
+    try:
+        return Conf(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = reason[:1].lower() + reason[1:]
+        default = Conf.model_fields[name].get_default(call_default_factory=True, validated_data={})
+        remedy = f"unset {name} to use {hide(default)!r}" if default else f"unset {name} to do without"
+        raise ConfError(f"{name}={hide(first['input'])!r}: {reason}; or {remedy}") from None
+
+
+@cache
+def conf() -> Conf:
+    """The settings of this process, read once."""
+    return read()
+
+
+def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a process that we start."""
+    return {**os.environ, **(extra or {})}
+
+
+def use_django() -> None:
+    """Point Django, and Celery's Django support, at our settings."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zumolib.settings")
+
+
+def _stack_settings(home: Path) -> dict[str, Any]:
+    path = home / STATE_FILE
+    try:
+        chosen = json.loads(path.read_text())["settings"]
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except PermissionError:
+        raise ConfError(f"{path} cannot be read by this user; set ZUMO_HOME to a folder of your own") from None
+    except (ValueError, KeyError, TypeError):
+        raise ConfError(f"{path} is damaged; delete it, then run `zumo up` to make it anew") from None
+    return dict(chosen)
+
