@@ -87,7 +87,7 @@ def run(name: str, probe: Probe, remedy: str) -> Check:
     start = time.perf_counter()
     try:
         ok, detail = True, probe()
-    except Exception as error:  # noqa: BLE001: this page must answer whatever a driver raises
+    except Exception as error:  # noqa: BLE001 - this page must answer whatever a driver raises
         log.warning("The %s does not answer: %s", name, hide(str(error)))
         ok, detail = False, f"{type(error).__name__}: {remedy}"
     return Check(ok, round(time.perf_counter() - start, 4), detail)
