@@ -1,10 +1,10 @@
-"""``zumo demo`` and ``zumo drill``: something to work on, and the work."""
+"""``zumo run|demo|drill``: a first day's work, the data for it, and the work alone."""
 
 from __future__ import annotations
 
 import sys
-
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,34 @@ if TYPE_CHECKING:
     from zumolib.drill import Outcome
 
 
+@click.command()
+def run() -> None:
+    """Start the stack, do a first day's work where there is no history yet, make today's report."""
+    from zumolib.stack import lifecycle
+
+    click.echo("starting the embedded stack")
+    plan = lifecycle.up(say)
+    from zumolib.conf import conf
+    from zumolib.history import History
+
+    if not History(conf().history).coverage().events:
+        _first_day()
+    made = make_report(None)
+    click.echo(f"\nJupyterLab: {plan.jupyter_url}\nReport:     {made.path_html}")
+
+
+def _first_day() -> None:
+    from zumolib.celery import app
+
+    say("first day", "nothing has run here yet: loading demo data, then sending every entry once")
+    _load(seed=7, scale=1)
+    done = _drill(app, 120)
+    say("drill", f"{sum(row.state == 'SUCCESS' for row in done)} of {len(done)} entries succeeded")
+    for row in done:
+        if row.state not in ("SUCCESS", "HELD"):
+            say("", f"{row.entry}: {row.state}, {row.summary}")
+
+
 @click.group()
 def demo() -> None:
     """The demo data set."""
@@ -24,9 +52,7 @@ def demo() -> None:
 
 @demo.command()
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
-@click.option(
-    "--scale", type=click.FloatRange(0.1, 1_000), default=1.0, show_default=True, help="Size of the data."
-)
+@click.option("--scale", type=click.FloatRange(0.1, 1_000), default=1.0, show_default=True, help="How much.")
 @as_json
 def load(seed: int, scale: float, as_json: bool) -> None:
     """Load lifelike data with work waiting for every task; loading twice adds nothing."""
@@ -35,15 +61,6 @@ def load(seed: int, scale: float, as_json: bool) -> None:
         dump(made)
     else:
         table(("what", "rows"), made.items(), right=("rows",))
-
-
-def _load(*, seed: int, scale: float) -> dict[str, int]:
-    from importlib import import_module
-
-    from zumolib import orm
-
-    orm.ready()
-    return import_module("tasks.demo").load(seed=seed, scale=scale)  # type: ignore[no-any-return]
 
 
 @click.command()
@@ -67,6 +84,14 @@ def drill(timeout: float, as_json: bool) -> None:
         rows = [(row.entry, row.queue, row.state, seconds(row.seconds), row.summary) for row in done]
         table(("entry", "queue", "state", "took", "what it did"), rows, right=("took",))
     sys.exit(0 if all(row.state in ("SUCCESS", "HELD") for row in done) else 1)
+
+
+def _load(*, seed: int, scale: float) -> dict[str, Any]:
+    from zumolib import orm
+
+    orm.ready()
+    made: dict[str, Any] = import_module("tasks.demo").load(seed=seed, scale=scale)
+    return made
 
 
 def _drill(app: Celery, timeout: float) -> list[Outcome]:
