@@ -13,12 +13,12 @@ from zumolib.schedule import ENTRIES
 
 EXPECTED = {
     "default": 33,
-    "emails": 20,
+    "emails": 18,
     "payments": 8,
     "analytics": 10,
     "notifications": 8,
-    "hr": 8,
-    "ats": 7,
+    "hr": 9,
+    "ats": 8,
 }
 
 

@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.acceptance.stack import wait_until
 from tests.integration.workers import events, make_app, worker
+from tests.waiting import wait_until
 from zumolib.queues import CLASSES, Priority
 
 WAITING = 500
@@ -35,9 +35,9 @@ def test_a_payment_overtakes_what_is_not_reserved(broker: str, valkey_url: str, 
         )
         payment = app.send_task("tests.sleepy", [0.0], queue="payments").id
         sent = time.time()
-        done = {"task-succeeded"}
+        done = lambda: {e["uuid"] for e in seen if e["type"] == "task-succeeded"}  # noqa: E731
         wait_until(
-            lambda: {e["uuid"] for e in seen if e["type"] in done} >= waiting | {payment},
+            lambda: done() >= waiting | {payment},
             60,
             "all to have run",
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Celery
 
-from tests.acceptance.stack import wait_until
+from tests.waiting import wait_until
 from zumolib.celery import create
 from zumolib.conf import Conf
 
@@ -33,7 +33,6 @@ def worker(
     *,
     queues: tuple[str, ...] = (),
     name: str = "test",
-    processes: int = 2,
 ) -> Iterator[str]:
     """A running worker; yields its node name once it answers."""
     node = f"{name}@here"
@@ -43,7 +42,7 @@ def worker(
         "CELERY_RESULT_BACKEND": f"{valkey}/1",
         "REDIS_URL": f"{valkey}/0",
     }
-    command = [sys.executable, "-m", "celery", "-A", "zumolib", "worker", "-n", node, f"-c{processes}"]
+    command = [sys.executable, "-m", "celery", "-A", "zumolib", "worker", "-n", node, "-c2"]
     command += ["-I", "tests.integration.sleepy", "--loglevel=info"]
     command += ["-Q", ",".join(queues)] if queues else []
     with log.open("ab") as sink:
