@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from dotenv import dotenv_values
-from own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, free_port, listens
 
 from zumolib.conf import Conf
 from zumolib.dotenv import init
@@ -124,9 +124,12 @@ def rabbitmq_port(folder, password) -> Iterator[int]:
     home = folder / "rabbitmq"
     home.mkdir()
     (home / "plugins").write_text("[].")
-    image = f"default_user = zumodra\ndefault_pass = {password['RABBITMQ_DEFAULT_PASS']}\ndefault_vhost = zumodra\n"
-    settings = (PROJECT / "docker" / "rabbitmq.conf").read_text()
-    (home / "rabbitmq.conf").write_text(f"{settings}\n{image}listeners.tcp.1 = 127.0.0.1:{port}\n")
+    (home / "rabbitmq.conf").write_text(
+        (PROJECT / "docker" / "rabbitmq.conf").read_text()
+        + "default_user = zumodra\ndefault_vhost = zumodra\n"
+        + f"default_pass = {password['RABBITMQ_DEFAULT_PASS']}\n"
+        + f"listeners.tcp.1 = 127.0.0.1:{port}\n"
+    )
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -210,7 +213,8 @@ def test_migrate_ends_well_and_may_run_again(stack, migrated):
 @pytest.mark.usefixtures("migrated")
 @pytest.mark.parametrize("name", SERVICES)
 def test_command_runs_until_its_health_check_passes_and_ends(stack, name):
-    assert not stack.healthy(name), "before it runs"
+    if not name.startswith("celery-worker-"):  # their check is celery-worker's
+        assert not stack.healthy(name), "before it runs"
     with stack.start(name) as process:
         process.wait_until(lambda: stack.healthy(name), seconds=90)
         status = process.end()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, free_port, listens
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, free_port, listens
 
 from zumolib.conf import Conf
 from zumolib.stack.programs import valkey_binary
@@ -38,7 +38,9 @@ def environment(home: Path, port: int, **changes: str) -> dict[str, str]:
 
 
 def django(env: dict[str, str], *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "django", *arguments], env=env, cwd=PROJECT, check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, "-m", "django", *arguments], env=env, cwd=PROJECT, check=True, timeout=120
+    )
 
 
 def serve(home: Path, env: dict[str, str]) -> tuple[OwnProcess, str]:
