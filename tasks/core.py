@@ -41,10 +41,11 @@ def backup_rotation_task(
     """Delete backups by retention: never below `min_backups`, never above `max_backups`."""
     if not 1 <= min_backups <= max_backups:
         raise ValueError(f"min_backups={min_backups} must be 1 to max_backups={max_backups}")
+    at, retention = moment(now), span(days=retention_days)
     with lease("backup", holder(self)) as mine:
         if not mine:
             return Summary(in_progress=True)
-        return Summary(**backups.rotate(moment(now), span(days=retention_days), max_backups, min_backups))
+        return Summary(**backups.rotate(at, retention, max_backups, min_backups))
 
 
 @shared_task(name="core.tasks.maintenance_tasks.ssl_renewal_check_task", bind=True)
@@ -115,7 +116,9 @@ def _about(row: Certificate, at: datetime) -> list[mail.Letter]:
     gone = row.state == Certificate.State.UNREACHABLE
     occasion = f"since {row.since.isoformat()}" if gone else row.fingerprint[:16]
     until = row.valid_until
-    left = f"{(until - at).days} days left" if until and until > at else "expired" if until else "not readable"
+    left = (
+        f"{(until - at).days} days left" if until and until > at else "expired" if until else "not readable"
+    )
     return mail.to_operators(
         CERTIFICATE_MAIL,
         f"{row.domain} {row.state} {occasion}",

@@ -88,7 +88,7 @@ def cleanup_expired_sessions(now: Moment = None, tenant_id: int | None = None) -
 
 
 def _record(findings: list[Finding], at: datetime) -> list[Finding]:
-    """Store what was found; gives the findings that change a state. A first look that finds it well changes none."""
+    """Store what was found; gives what changed its state. A first look that finds it up is none."""
     with transaction.atomic():
         names = [finding.name for finding in findings]
         known = {row.name: row for row in Integration.objects.select_for_update().filter(name__in=names)}
@@ -135,5 +135,10 @@ def _letters(finding: Finding, row: Integration | None, at: datetime) -> list[Le
         f"{finding.name} {finding.state} {at.isoformat()}",
         f"{finding.name} is {finding.state}",
         lines=(f"The state of {finding.name} has changed.",),
-        facts=(("now", finding.state), ("before", was), ("at", f"{at:%Y-%m-%d %H:%M} UTC"), ("detail", finding.detail)),
+        facts=(
+            ("now", finding.state),
+            ("before", was),
+            ("at", f"{at:%Y-%m-%d %H:%M} UTC"),
+            ("detail", finding.detail),
+        ),
     )

@@ -22,6 +22,7 @@ USERS = 400
 EMPLOYEES = 450
 SESSIONS = 1500
 SHARES = (("active", 26), ("trial", 7), ("past_due", 3), ("suspended", 1), ("expired", 2), ("cancelled", 1))
+FIRST = ("active", "past_due", "active", "past_due", "trial")  # however small the data set is
 ROLES = (("member", 60), ("manager", 16), ("recruiter", 14), ("hr", 10))
 
 
@@ -48,10 +49,16 @@ def make_tenants(world: World) -> int:
     for rank in range(world.many(TENANTS)):
         name = f"{dice.choice(words.COMPANY)} {dice.choice(words.TRADE)} {dice.choice(words.FORM)}"
         slug = _free(slugged(name.rsplit(" ", 1)[0]), taken)
-        state = "active" if rank < 4 else world.pick(dice, SHARES)
+        state = FIRST[rank] if rank < len(FIRST) else world.pick(dice, SHARES)
         share = rank / world.many(TENANTS)
-        plan = plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]
-        ends = None if state not in ("trial", "expired") else world.now + timedelta(days=dice.choice((-2, -1, 1, 3, 7, 9)))
+        plan = (
+            plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]
+        )
+        ends = (
+            None
+            if state not in ("trial", "expired")
+            else world.now + timedelta(days=dice.choice((-2, -1, 1, 3, 7, 9)))
+        )
         if state == "expired":
             ends = world.now - timedelta(days=dice.randint(20, 90))
         rows.append(
@@ -113,7 +120,9 @@ def make_employees(world: World) -> int:
                 tenant=tenant,
                 user=user,
                 name=name,
-                email=user.email if user else f"{_free(slugged(name, '.') + '.staff', taken)}@{tenant.slug}.example",
+                email=user.email
+                if user
+                else f"{_free(slugged(name, '.') + '.staff', taken)}@{tenant.slug}.example",
                 title=dice.choice(words.LEVELS) + dice.choice(words.POSITIONS[department]),
                 department=department,
                 state=_state(world.now, hired, left, dice.random()),
