@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 from dotenv import dotenv_values
-from tests.integration.own_process import OwnProcess, free_port, listens
 
+from tests.integration.own_process import OwnProcess, free_port, listens
 from zumolib.conf import Conf
 from zumolib.dotenv import init
 from zumolib.stack.programs import valkey_binary
