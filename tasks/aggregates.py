@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from tasks.models import (
     Application,
@@ -31,7 +31,8 @@ LISTED = 50  # rows of a listing
 
 def _counts(rows: QuerySet[Any], column: str, listed: int = LISTED) -> list[dict[str, Any]]:
     """The most frequent values of a column."""
-    return list(rows.values(name=F(column)).annotate(count=Count("pk")).order_by("-count", "name")[:listed])
+    counted = rows.order_by().values_list(column).annotate(rows=Count("pk")).order_by("-rows", column)
+    return [{"name": name, "count": count} for name, count in counted[:listed]]
 
 
 def _open_jobs() -> QuerySet[Job]:

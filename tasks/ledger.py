@@ -19,6 +19,7 @@ class Movement:
     """Money from some accounts to others."""
 
     key: str  # books it once
+    at: datetime
     text: str
     currency: str
     cents: Mapping[str, int]  # account to amount; the sum is zero
@@ -33,18 +34,22 @@ def tenant_account(tenant_id: int) -> str:
     return f"tenant {tenant_id}"
 
 
-def book(movements: Iterable[Movement], at: datetime) -> int:
+def book(movements: Iterable[Movement]) -> int:
     """Book what is not booked yet; returns how many were new."""
     wanted = {movement.key: movement for movement in movements}
     with transaction.atomic():
         known = set(Transfer.objects.filter(key__in=wanted).values_list("key", flat=True))
         fresh = [m for key, m in wanted.items() if key not in known]
-        transfers = Transfer.objects.bulk_create([Transfer(key=m.key, at=at, text=m.text[:200]) for m in fresh])
+        transfers = Transfer.objects.bulk_create(
+            [Transfer(key=m.key, at=m.at, text=m.text[:200]) for m in fresh]
+        )
         Posting.objects.bulk_create(
-            Posting(transfer=transfer, account=account, currency=movement.currency, cents=cents)
-            for transfer, movement in zip(transfers, fresh, strict=True)
-            for account, cents in movement.cents.items()
-            if cents
+            [
+                Posting(transfer=transfer, account=account, currency=movement.currency, cents=cents)
+                for transfer, movement in zip(transfers, fresh, strict=True)
+                for account, cents in movement.cents.items()
+                if cents
+            ]
         )
     return len(fresh)
 
@@ -60,13 +65,13 @@ def book_payments(payments: Sequence[Payment], at: datetime) -> int:
         (
             Movement(
                 key=f"payment {payment.pk}",
+                at=payment.settled_at or at,
                 text=f"payment {payment.pk} of tenant {payment.tenant_id}",
                 currency=payment.currency,
                 cents={PROVIDER: payment.amount_cents, tenant_account(payment.tenant_id): -payment.amount_cents},
             )
             for payment in payments
-        ),
-        at,
+        )
     )
 
 

@@ -150,6 +150,7 @@ def _claim(kind: str, holder: str, after: int) -> list[Mail]:
         | Q(state=Mail.State.SENDING) & (Q(holder=holder) | Q(held_at__lt=now - ABANDONED)),
         kind=kind,
         pk__gt=after,
+        state__in=(Mail.State.QUEUED, Mail.State.SENDING),  # what the index of waiting mail asks for
     )
     first = list(waiting.order_by("pk").values_list("pk", flat=True)[:CHUNK])
     # The condition is asked again by the update: another worker may have claimed meanwhile.

@@ -9,15 +9,18 @@ from tasks.models.constraints import in_order, one_of
 from tasks.models.tenants import Tenant
 
 
+class UserRole(models.TextChoices):
+    ADMIN = "admin"
+    RECRUITER = "recruiter"
+    HR = "hr"
+    MANAGER = "manager"
+    MEMBER = "member"
+
+
 class User(models.Model):
     """A person with a login; without a tenant, one of the platform's own staff or a provider."""
 
-    class Role(models.TextChoices):
-        ADMIN = "admin"
-        RECRUITER = "recruiter"
-        HR = "hr"
-        MANAGER = "manager"
-        MEMBER = "member"
+    Role = UserRole
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="users")
     email = models.EmailField(unique=True)
@@ -28,7 +31,7 @@ class User(models.Model):
     last_login_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [one_of("user", "role", Role)]
+        constraints = [one_of("user", "role", UserRole)]
         indexes = [models.Index(fields=["tenant", "role"], name="user_tenant_role")]
 
     def __str__(self) -> str:

@@ -9,13 +9,16 @@ from tasks.models.constraints import one_of
 from tasks.models.tenants import Tenant
 
 
+class JobState(models.TextChoices):
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 class Job(models.Model):
     """A position that a tenant wants to fill."""
 
-    class State(models.TextChoices):
-        DRAFT = "draft"
-        OPEN = "open"
-        CLOSED = "closed"
+    State = JobState
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="jobs")
     title = models.CharField(max_length=200)
@@ -27,7 +30,7 @@ class Job(models.Model):
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [one_of("job", "state", State)]
+        constraints = [one_of("job", "state", JobState)]
         indexes = [
             models.Index(fields=["tenant", "state"], name="job_tenant_state"),
             models.Index(fields=["state", "closes_at"], name="job_state_closes"),
@@ -53,17 +56,20 @@ class Candidate(models.Model):
         return self.name
 
 
+class ApplicationStage(models.TextChoices):
+    NEW = "new"
+    SCREENING = "screening"
+    INTERVIEW = "interview"
+    OFFER = "offer"
+    HIRED = "hired"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
 class Application(models.Model):
     """A candidate's application for a job."""
 
-    class Stage(models.TextChoices):
-        NEW = "new"
-        SCREENING = "screening"
-        INTERVIEW = "interview"
-        OFFER = "offer"
-        HIRED = "hired"
-        REJECTED = "rejected"
-        WITHDRAWN = "withdrawn"
+    Stage = ApplicationStage
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="applications")
     job = models.ForeignKey(Job, models.CASCADE, related_name="applications")
@@ -74,7 +80,7 @@ class Application(models.Model):
 
     class Meta:
         constraints = [
-            one_of("application", "stage", Stage),
+            one_of("application", "stage", ApplicationStage),
             models.UniqueConstraint(fields=["job", "candidate"], name="application_once_a_job"),
         ]
         indexes = [

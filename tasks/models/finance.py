@@ -10,14 +10,17 @@ from tasks.models.constraints import at_least, in_order, one_of
 from tasks.models.tenants import Plan, Tenant
 
 
+class SubscriptionState(models.TextChoices):
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    CANCELLED = "cancelled"
+
+
 class Subscription(models.Model):
     """A tenant's paid plan."""
 
-    class State(models.TextChoices):
-        TRIALING = "trialing"
-        ACTIVE = "active"
-        PAST_DUE = "past_due"
-        CANCELLED = "cancelled"
+    State = SubscriptionState
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="subscriptions")
     plan = models.ForeignKey(Plan, models.PROTECT)
@@ -33,7 +36,7 @@ class Subscription(models.Model):
 
     class Meta:
         constraints = [
-            one_of("subscription", "state", State),
+            one_of("subscription", "state", SubscriptionState),
             in_order("subscription", "period_start", "period_end"),
             models.UniqueConstraint(
                 fields=["tenant"], condition=~Q(state="cancelled"), name="subscription_one_running"
@@ -45,13 +48,16 @@ class Subscription(models.Model):
         return f"{self.tenant_id}: {self.plan_id}, {self.state}"
 
 
+class InvoiceState(models.TextChoices):
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+
+
 class Invoice(models.Model):
     """What a tenant owes for one period."""
 
-    class State(models.TextChoices):
-        OPEN = "open"
-        PAID = "paid"
-        VOID = "void"
+    State = InvoiceState
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="invoices")
     subscription = models.ForeignKey(Subscription, models.PROTECT, null=True, related_name="invoices")
@@ -66,7 +72,7 @@ class Invoice(models.Model):
 
     class Meta:
         constraints = [
-            one_of("invoice", "state", State),
+            one_of("invoice", "state", InvoiceState),
             at_least("invoice", "amount_cents"),
             models.UniqueConstraint(fields=["subscription", "period"], name="invoice_once_a_period"),
         ]
@@ -76,14 +82,17 @@ class Invoice(models.Model):
         return self.number
 
 
+class PaymentState(models.TextChoices):
+    PENDING = "pending"  # asked of the provider, outcome not known yet
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class Payment(models.Model):
     """Money that a tenant pays, over as many attempts as it takes."""
 
-    class State(models.TextChoices):
-        PENDING = "pending"  # asked of the provider, outcome not known yet
-        SUCCEEDED = "succeeded"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
+    State = PaymentState
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="payments")
     invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="payments")
@@ -100,7 +109,7 @@ class Payment(models.Model):
     failure = models.CharField(max_length=200, blank=True, help_text="the provider's reason")
 
     class Meta:
-        constraints = [one_of("payment", "state", State), at_least("payment", "amount_cents", 1)]
+        constraints = [one_of("payment", "state", PaymentState), at_least("payment", "amount_cents", 1)]
         indexes = [
             models.Index(fields=["state", "retries", "failed_at"], name="payment_retry"),
             models.Index(fields=["tenant", "settled_at"], name="payment_tenant_settled"),
@@ -110,15 +119,18 @@ class Payment(models.Model):
         return f"payment {self.pk}: {self.state}"
 
 
+class PaymentAttemptState(models.TextChoices):
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    DECLINED = "declined"
+    REJECTED = "rejected"  # the provider does not accept the request itself
+
+
 class PaymentAttempt(models.Model):
     """One request to the provider; the key makes the provider charge once for it, however often asked."""
 
-    class State(models.TextChoices):
-        STARTED = "started"
-        SUCCEEDED = "succeeded"
-        PENDING = "pending"
-        DECLINED = "declined"
-        REJECTED = "rejected"  # the provider does not accept the request itself
+    State = PaymentAttemptState
 
     payment = models.ForeignKey(Payment, models.CASCADE, related_name="attempts")
     number = models.PositiveSmallIntegerField()
@@ -134,7 +146,7 @@ class PaymentAttempt(models.Model):
 
     class Meta:
         constraints = [
-            one_of("paymentattempt", "state", State),
+            one_of("paymentattempt", "state", PaymentAttemptState),
             models.UniqueConstraint(fields=["payment", "number"], name="paymentattempt_number"),
         ]
 

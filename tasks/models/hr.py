@@ -9,14 +9,17 @@ from tasks.models.constraints import in_order, one_of
 from tasks.models.tenants import Tenant
 
 
+class EmployeeState(models.TextChoices):
+    PROBATION = "probation"
+    ACTIVE = "active"
+    LEAVE = "leave"
+    LEFT = "left"
+
+
 class Employee(models.Model):
     """A person employed by a tenant, with or without a login."""
 
-    class State(models.TextChoices):
-        PROBATION = "probation"
-        ACTIVE = "active"
-        LEAVE = "leave"
-        LEFT = "left"
+    State = EmployeeState
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="employees")
     user = models.OneToOneField(User, models.SET_NULL, null=True, related_name="employee")
@@ -31,7 +34,7 @@ class Employee(models.Model):
 
     class Meta:
         constraints = [
-            one_of("employee", "state", State),
+            one_of("employee", "state", EmployeeState),
             in_order("employee", "hired_on", "left_on"),
             models.UniqueConstraint(fields=["tenant", "email"], name="employee_once_a_tenant"),
         ]

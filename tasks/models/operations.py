@@ -18,13 +18,16 @@ class Lease(models.Model):
         return self.name
 
 
+class IntegrationState(models.TextChoices):
+    UP = "up"
+    DOWN = "down"
+    OFF = "off"  # not configured
+
+
 class Integration(models.Model):
     """A service that the platform depends on, with its present state."""
 
-    class State(models.TextChoices):
-        UP = "up"
-        DOWN = "down"
-        OFF = "off"  # not configured
+    State = IntegrationState
 
     name = models.CharField(max_length=60, unique=True)
     state = models.CharField(max_length=8, choices=State.choices)
@@ -34,7 +37,7 @@ class Integration(models.Model):
     detail = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [one_of("integration", "state", State)]
+        constraints = [one_of("integration", "state", IntegrationState)]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.state}"
@@ -58,15 +61,18 @@ class IntegrationCheck(models.Model):
         return f"{self.state} at {self.at:%Y-%m-%d %H:%M}"
 
 
+class BackupState(models.TextChoices):
+    STARTED = "started"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    LOST = "lost"  # the file is not where it was put
+    ROTATED = "rotated"  # deleted by retention
+
+
 class Backup(models.Model):
     """A dump of the business database."""
 
-    class State(models.TextChoices):
-        STARTED = "started"
-        VERIFIED = "verified"
-        FAILED = "failed"
-        LOST = "lost"  # the file is not where it was put
-        ROTATED = "rotated"  # deleted by retention
+    State = BackupState
 
     key = models.CharField(max_length=100, unique=True, help_text="the run that makes it")
     path = models.CharField(max_length=200, unique=True, help_text="relative to the backups' folder")
@@ -81,21 +87,24 @@ class Backup(models.Model):
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [one_of("backup", "state", State)]
+        constraints = [one_of("backup", "state", BackupState)]
 
     def __str__(self) -> str:
         return self.path
 
 
+class CertificateState(models.TextChoices):
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+
+
 class Certificate(models.Model):
     """The certificate that one domain showed when it was last read."""
 
-    class State(models.TextChoices):
-        OK = "ok"
-        WARNING = "warning"
-        CRITICAL = "critical"
-        EXPIRED = "expired"
-        UNREACHABLE = "unreachable"
+    State = CertificateState
 
     domain = models.CharField(max_length=260, unique=True, help_text="host:port")
     state = models.CharField(max_length=12, choices=State.choices)
@@ -110,7 +119,7 @@ class Certificate(models.Model):
     detail = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [one_of("certificate", "state", State)]
+        constraints = [one_of("certificate", "state", CertificateState)]
 
     def __str__(self) -> str:
         return f"{self.domain}: {self.state}"
@@ -131,3 +140,14 @@ class CachedAggregate(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DemoLoad(models.Model):
+    """A demo data set that is in the database already."""
+
+    key = models.CharField(max_length=60, unique=True, help_text="seed and scale")
+    loaded_at = models.DateTimeField()
+    rows = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.key

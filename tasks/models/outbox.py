@@ -8,14 +8,17 @@ from tasks.models.constraints import one_of
 from tasks.models.tenants import Tenant
 
 
+class MailState(models.TextChoices):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    REFUSED = "refused"  # the server, or the address itself, will never take it
+
+
 class Mail(models.Model):
     """One message to one recipient; its key makes sure that it is written once."""
 
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        SENDING = "sending"
-        SENT = "sent"
-        REFUSED = "refused"  # the server, or the address itself, will never take it
+    State = MailState
 
     key = models.CharField(max_length=200, unique=True, help_text="what it is about: kind, object, occasion")
     kind = models.CharField(max_length=60)
@@ -32,7 +35,7 @@ class Mail(models.Model):
     detail = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        constraints = [one_of("mail", "state", State)]
+        constraints = [one_of("mail", "state", MailState)]
         indexes = [
             models.Index(
                 fields=["kind", "id"],

@@ -32,13 +32,16 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class ArchiveState(models.TextChoices):
+    WRITTEN = "written"  # the file is complete and checked; its rows may still be in the table
+    PURGED = "purged"  # its rows are gone from the table
+    DELETED = "deleted"  # the file itself has been deleted by retention
+
+
 class Archive(models.Model):
     """A compressed file of rows that left their table."""
 
-    class State(models.TextChoices):
-        WRITTEN = "written"  # the file is complete and checked; its rows may still be in the table
-        PURGED = "purged"  # its rows are gone from the table
-        DELETED = "deleted"  # the file itself has been deleted by retention
+    State = ArchiveState
 
     kind = models.CharField(max_length=40, help_text="which table: `audit`")
     path = models.CharField(max_length=300, unique=True, help_text="relative to the archives' folder")
@@ -55,7 +58,7 @@ class Archive(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [one_of("archive", "state", State), at_least("archive", "rows", 1)]
+        constraints = [one_of("archive", "state", ArchiveState), at_least("archive", "rows", 1)]
         indexes = [models.Index(fields=["kind", "state", "last_at"], name="archive_kind_state")]
 
     def __str__(self) -> str:

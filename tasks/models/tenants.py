@@ -28,16 +28,19 @@ class Plan(models.Model):
         return self.name
 
 
+class TenantState(models.TextChoices):
+    TRIAL = "trial"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
 class Tenant(models.Model):
     """A company on the platform; nearly every row belongs to one."""
 
-    class State(models.TextChoices):
-        TRIAL = "trial"
-        ACTIVE = "active"
-        PAST_DUE = "past_due"
-        SUSPENDED = "suspended"
-        EXPIRED = "expired"
-        CANCELLED = "cancelled"
+    State = TenantState
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=80, unique=True)
@@ -49,7 +52,7 @@ class Tenant(models.Model):
     trial_ends_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [one_of("tenant", "state", State)]
+        constraints = [one_of("tenant", "state", TenantState)]
         indexes = [models.Index(fields=["state", "trial_ends_at"], name="tenant_state_trial")]
 
     def __str__(self) -> str:
