@@ -23,7 +23,14 @@ class OwnProcess:
     """A process, and its children, that a test started; what it prints goes to a file."""
 
     def __init__(
-        self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, stdin: str = ""
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        stdin: str = "",
+        user: str | None = None,
     ) -> None:
         self.log = log
         with log.open("wb") as output:
@@ -35,6 +42,7 @@ class OwnProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
             )
         self.process.stdin.write(stdin.encode())
         self.process.stdin.close()
