@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -112,7 +112,9 @@ def _due(entry: Spec | None, start: datetime, end: datetime) -> NDArray[np.float
             if entry.seconds <= 0:
                 raise ValueError(f"an interval must be longer than 0 s, not {entry.seconds} s")
             anchor = entry.anchor.timestamp() if entry.anchor else 0.0
-            steps = np.arange(np.ceil((first - anchor) / entry.seconds), np.ceil((last - anchor) / entry.seconds))
+            steps = np.arange(
+                np.ceil((first - anchor) / entry.seconds), np.ceil((last - anchor) / entry.seconds)
+            )
             return anchor + steps * entry.seconds
         case Once():
             at = entry.at.timestamp()
@@ -149,7 +151,9 @@ def _fields(entry: Cron) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     months = [m - 1 for m in parsed.month_of_year]
     dates = [d - 1 for d in parsed.day_of_month]
     days[np.ix_(months, dates, list(parsed.day_of_week))] = True
-    minutes = np.array([h * 60 + m for h in sorted(parsed.hour) for m in sorted(parsed.minute)], dtype=np.int64)
+    minutes = np.array(
+        [h * 60 + m for h in sorted(parsed.hour) for m in sorted(parsed.minute)], dtype=np.int64
+    )
     return days, minutes
 
 
@@ -170,7 +174,9 @@ class _Clock:
                     # Celery goes on from the moment it dispatched at, which the clock shows later.
                     walls = walls[(walls <= inside[0]) | (walls > inside[0] + gap)]
         # Of two readings Celery keeps the first: the old offset holds until the later of both.
-        return walls - self.offset[np.searchsorted(self.change + np.maximum(before, after), walls, side="right")]
+        return (
+            walls - self.offset[np.searchsorted(self.change + np.maximum(before, after), walls, side="right")]
+        )
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +184,7 @@ def _clock(zone: str, first: int, last: int) -> _Clock:
     info = ZoneInfo(zone)
 
     def offset(at: int) -> int:
-        moment = datetime.fromtimestamp(at, timezone.utc).astimezone(info)
+        moment = datetime.fromtimestamp(at, UTC).astimezone(info)
         return int((moment.utcoffset() or timedelta()).total_seconds())
 
     change, offsets = [], [offset(first)]

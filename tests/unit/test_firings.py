@@ -70,7 +70,9 @@ def test_days_are_those_of_celery(weekday: str, date: str, month: str) -> None:
         ("Australia/Lord_Howe", utc(2026, 4, 4)),  # and back
     ],
 )
-def test_times_are_those_of_celery_when_clocks_change(minute: str, hour: str, zone: str, day: datetime) -> None:
+def test_times_are_those_of_celery_when_clocks_change(
+    minute: str, hour: str, zone: str, day: datetime
+) -> None:
     entry = Cron(minute, hour, zone=zone)
     window = day - timedelta(hours=20), day + timedelta(hours=44)
     assert ours(entry, *window) == stepped(entry, *window)
