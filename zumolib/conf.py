@@ -73,7 +73,9 @@ def _http(value: str) -> str:
 def _database(value: str) -> str:
     if re.fullmatch(r"sqlite:///.+", value):
         return value
-    return _url(value, ("postgres", "postgresql"), "postgres://user:password@host:5432/name or sqlite:////path")
+    return _url(
+        value, ("postgres", "postgresql"), "postgres://user:password@host:5432/name or sqlite:////path"
+    )
 
 
 def _listed(value: Any) -> Any:
@@ -143,14 +145,25 @@ class Conf(BaseSettings):
     ZUMO_HISTORY: Folder | None = Field(None, description="recorded events and depth samples")
     ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
     ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
+    ZUMO_MIN_FREE_MB: int = Field(
+        300, ge=0, description="free disk space, in MB, without which nothing is started"
+    )
     ZUMO_ADMINS: Listed = Field(("operations@zumodra.example",), description="who is told of trouble")
     ZUMO_HOSTS: Listed = Field(("localhost", "127.0.0.1"), description="names that the web pages answer to")
     ZUMO_TLS_DOMAINS: Listed = Field((), description="host:port of certificates to watch")
     ZUMO_SECRET_KEY: str = Field("", description="Django's secret key; the embedded stack makes its own")
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, **sources: Any) -> tuple[Any, ...]:
-        return sources["init_settings"], sources["env_settings"], _StackFile(settings_cls)
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values first, then the environment, then what the embedded stack chose."""
+        return init_settings, env_settings, _StackFile(settings_cls)
 
     @property
     def history(self) -> Path:
@@ -193,7 +206,11 @@ def explain(conf: Conf) -> list[Setting]:
         value = getattr(conf, name)
         secret = name in ("ZUMO_SECRET_KEY", "STRIPE_API_KEY") and value
         source = "environment" if name in os.environ else "embedded stack" if name in stack else "default"
-        rows.append(Setting(name, "***" if secret else hide(derived.get(name, value)), source, field.description or ""))
+        rows.append(
+            Setting(
+                name, "***" if secret else hide(derived.get(name, value)), source, field.description or ""
+            )
+        )
     return rows
 
 
@@ -233,6 +250,11 @@ def use_django() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zumolib.settings")
 
 
+def allow_orm_in_event_loop() -> None:
+    """Let Django's ORM be used in a notebook, whose cells share their thread with an event loop."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
 def _stack_settings(home: Path) -> dict[str, Any]:
     path = home / STATE_FILE
     try:
@@ -240,8 +262,9 @@ def _stack_settings(home: Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError:
-        raise ConfError(f"{path} cannot be read by this user; set ZUMO_HOME to a folder of your own") from None
+        raise ConfError(
+            f"{path} cannot be read by this user; set ZUMO_HOME to a folder of your own"
+        ) from None
     except (ValueError, KeyError, TypeError):
         raise ConfError(f"{path} is damaged; delete it, then run `zumo up` to make it anew") from None
     return dict(chosen)
-

@@ -1,0 +1,138 @@
+"""The platform's Celery app: ``celery -A zumolib worker``, ``beat``, ``inspect …``."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery
+from celery.app.task import Task
+from celery.signals import beat_init
+from celery.worker.control import inspect_command
+
+from zumolib import conf as settings
+from zumolib import queues
+from zumolib.conf import conf
+from zumolib.errors import ScheduleError
+
+settings.use_django()
+
+TASK_MODULES = ("tasks.analytics", "tasks.core", "tasks.zumodra")
+
+HARD_LIMIT = 3_600  # seconds
+VISIBILITY_TIMEOUT = 2 * HARD_LIMIT  # longer than any run, else Redis delivers a running task again
+
+
+def configuration(conf: settings.Conf) -> dict[str, Any]:
+    """Celery's settings for these settings of ours."""
+    scale = conf.USE_SCALE_SETTINGS
+    transport: dict[str, Any] = {"confirm_publish": True}
+    if conf.broker_is_redis:
+        transport = {
+            "queue_order_strategy": "zumolib.queues:PriorityOrder",
+            "visibility_timeout": VISIBILITY_TIMEOUT,
+        }
+    return {
+        "broker_url": conf.CELERY_BROKER_URL,
+        "broker_connection_retry_on_startup": True,
+        "broker_pool_limit": 50 if scale else 10,
+        "broker_transport_options": transport,
+        "result_backend": conf.CELERY_RESULT_BACKEND,
+        "result_expires": 86_400,
+        "result_extended": True,  # name, arguments and queue: what a retry is made from
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_compression": "gzip",
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_track_started": True,
+        "task_time_limit": 1_800 if scale else HARD_LIMIT,
+        "task_soft_time_limit": 1_650 if scale else 3_300,
+        "task_send_sent_event": True,
+        "task_queues": queues.QUEUES,
+        "task_default_queue": "default",
+        "task_default_exchange": "default",
+        "task_default_routing_key": "default",
+        # A misspelt queue is an error, not a new queue that nobody consumes.
+        "task_create_missing_queues": False,
+        "task_routes": queues.ROUTES,
+        "task_annotations": {name: {"rate_limit": limit} for name, limit in queues.RATE_LIMITS.items()},
+        "worker_concurrency": max(8, conf.CELERY_WORKER_CONCURRENCY)
+        if scale
+        else conf.CELERY_WORKER_CONCURRENCY,
+        "worker_prefetch_multiplier": 1 if scale else 4,
+        "worker_max_tasks_per_child": 1_000,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": True,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+        "beat_max_loop_interval": 5,
+        # Write `last_run_at` after every dispatch: a beat that was killed does not send again.
+        "beat_sync_every": 1,
+    }
+
+
+def create(conf: settings.Conf) -> Celery:
+    """An app for these settings."""
+    made = Celery(
+        "zumodra", task_cls="zumolib.task:BaseTask", events="zumolib.dispatch:Events", include=TASK_MODULES
+    )
+    made.conf.update(configuration(conf))
+    return made
+
+
+app = create(conf())
+
+
+@app.task(bind=True, name="zumodra.celery.health_check")
+def health_check(self: Task) -> dict[str, Any]:
+    """Show that a worker runs tasks: status, time, Python, platform, task and worker."""
+    return {
+        "status": "healthy",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "python_version": sys.version,
+        "platform": platform.platform(),
+        "task_id": self.request.id,
+        "worker_hostname": self.request.hostname,
+    }
+
+
+@app.task(bind=True, name="zumodra.celery.debug_task")
+def debug_task(self: Task) -> dict[str, Any]:
+    """Answer with the task's id."""
+    return {"status": "ok", "task_id": self.request.id}
+
+
+@inspect_command()
+def pool(state: Any) -> dict[str, Any]:
+    """Size and processes of the worker's pool: ``celery -A zumolib inspect pool``."""
+    return state.consumer.pool.info
+
+
+@inspect_command()
+def rate_limited(state: Any) -> dict[str, Any]:
+    """Tasks that wait for their rate limit: by task name, their ids and seconds until the first may run."""
+    held = {}
+    for name, bucket in state.consumer.task_buckets.items():
+        if bucket and bucket.contents:
+            held[name] = {
+                "ids": [request.id for request, _tokens in bucket.contents],
+                "seconds": bucket.expected_time(1),
+                "every": 1 / bucket.fill_rate,
+            }
+    return held
+
+
+@beat_init.connect
+def _only_one_beat(**_: Any) -> None:
+    """Refuse to be the second beat, however it was started."""
+    from zumolib import beat
+
+    try:
+        beat.hold_lock(conf().ZUMO_HOME / "run" / "beat.lock")
+    except ScheduleError as error:
+        raise SystemExit(f"beat: {error}") from None

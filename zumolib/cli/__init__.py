@@ -1,0 +1,45 @@
+"""The ``zumo`` command: a thin layer over the library.
+
+What a command needs is imported inside of it: imports are most of what a command line waits for.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from zumolib import __version__
+from zumolib.errors import ZumoError
+
+
+class Front(click.Group):
+    """A group that shows errors meant for people as one line, in the order in which commands were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ZumoError as error:
+            click.echo(f"zumo: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+@click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="zumo")
+def main() -> None:
+    """Operate a Celery system: its schedule, its queues, its history, its reports."""
+
+
+def _add_commands() -> None:
+    from zumolib.cli import conf, processes, reports, schedule, stack, work
+
+    for module in (stack, schedule, work, reports, processes, conf):
+        for command in module.COMMANDS:
+            main.add_command(command)
+
+
+_add_commands()

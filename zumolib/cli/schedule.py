@@ -1,0 +1,78 @@
+"""``zumo schedule``: the entries that beat sends."""
+
+from __future__ import annotations
+
+import click
+
+from zumolib.cli.output import as_json, dump, plain, say, table
+
+
+@click.group()
+def schedule() -> None:
+    """The schedule: install entries, list them, show what differs from the code."""
+
+
+@schedule.command()
+@click.argument("names", nargs=-1)
+@as_json
+def install(names: tuple[str, ...], as_json: bool) -> None:
+    """Put entries that are missing into the database; rows that are there stay as they are.
+
+    With no NAMES, every entry whose task the app knows.
+    """
+    from dataclasses import asdict
+
+    from zumolib import beat
+    from zumolib.celery import app
+
+    made = beat.install(app, names)
+    if as_json:
+        dump(asdict(made))
+        return
+    say("installed", str(len(made.installed)))
+    say("kept", str(len(made.kept)))
+    if made.refused:
+        say("refused", f"{len(made.refused)}, whose task the app does not know: {', '.join(made.refused)}")
+
+
+@schedule.command("list")
+@click.option("--code", is_flag=True, help="List the entries of the code instead of those in the database.")
+@as_json
+def list_(code: bool, as_json: bool) -> None:
+    """List every entry with its queue and its next firing (UTC)."""
+    from zumolib import beat
+    from zumolib.celery import app
+
+    rows = beat.code_rows(app) if code else beat.rows(app)
+    if as_json:
+        dump(rows)
+        return
+    if not rows:
+        click.echo("no entries in the database; `zumo schedule install` puts them there")
+        return
+    columns = ("name", "schedule", "queue", "enabled", "last_run_at", "next_firing")
+    table(columns, [tuple(row[column] for column in columns) for row in rows])
+    click.echo(f"{len(rows)} entries, times in UTC")
+
+
+@schedule.command()
+@as_json
+def drift(as_json: bool) -> None:
+    """Show in what the database differs from the code."""
+    from dataclasses import asdict
+
+    from zumolib import beat
+
+    found = [asdict(difference) for difference in beat.drift()]
+    if as_json:
+        dump(found)
+    elif not found:
+        click.echo("the database equals the code")
+    else:
+        table(
+            ("entry", "field", "code", "database"),
+            [[plain(value) for value in row.values()] for row in found],
+        )
+
+
+COMMANDS = (schedule,)

@@ -1,0 +1,88 @@
+"""``zumo up|down|status|logs``: the embedded stack."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import click
+
+from zumolib.cli.output import as_json, dump, say, seconds, table
+
+
+@click.command()
+def up() -> None:
+    """Start the embedded stack, or what of it does not run, and wait until it works."""
+    from zumolib.stack import lifecycle
+
+    plan = lifecycle.up(say)
+    click.echo(f"\nJupyterLab: {plan.jupyter_url}")
+
+
+@click.command()
+def down() -> None:
+    """End the embedded stack; what it keeps on disk stays."""
+    from zumolib.stack import lifecycle
+
+    click.echo("stopped" if lifecycle.down(say) else "nothing was running")
+
+
+@click.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Show services, queues and the recorder. Exit code 1 when a service does not run."""
+    from zumolib.stack import lifecycle
+
+    state = lifecycle.status()
+    if as_json:
+        dump(state)
+    else:
+        _show(state)
+    sys.exit(0 if state["running"] and all(s["state"] == "running" for s in state["services"]) else 1)
+
+
+def _show(state: dict[str, Any]) -> None:
+    if not state["running"]:
+        click.echo(f"not running ({state['home']}); start it with `zumo up`")
+        if state["left_behind"]:
+            click.echo(f"{state['left_behind']} processes were left behind; `zumo down` ends them")
+        return
+    rows = [
+        (s["name"], s["state"], s["pid"], s["port"], seconds(s["uptime_seconds"]), s["problem"] or s["log"])
+        for s in state["services"]
+    ]
+    table(("service", "state", "pid", "port", "up for", "log"), rows, right=("pid", "port", "up for"))
+    if state["queues"]:
+        click.echo("ready: " + "  ".join(f"{name} {ready:,}" for name, ready in state["queues"].items()))
+    if state["recorder"]:
+        shown = {key: value for key, value in state["recorder"].items() if not isinstance(value, dict | list)}
+        click.echo("recorder: " + "  ".join(f"{key} {value}" for key, value in shown.items()))
+    click.echo(f"JupyterLab: {state['jupyter_url']}")
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option(
+    "-n", "lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Lines to show."
+)
+@click.option("-f", "follow", is_flag=True, help="Go on showing what is added.")
+def logs(service: str | None, lines: int, follow: bool) -> None:
+    """Show the end of a service's log, or of all logs."""
+    from zumolib.conf import conf
+    from zumolib.errors import InputError
+
+    folder = conf().ZUMO_HOME / "log"
+    found = sorted(folder.glob("*.log"))
+    if service:
+        if service not in {path.stem for path in found}:
+            names = ", ".join(path.stem for path in found) or "none yet; start the stack with `zumo up`"
+            raise InputError(f"there is no log of {service!r}; there are: {names}")
+        found = [folder / f"{service}.log"]
+    if not found:
+        raise InputError(f"there are no logs in {folder} yet; start the stack with `zumo up`")
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *map(str, found)]
+    sys.exit(subprocess.run(command, check=False).returncode)
+
+
+COMMANDS = (up, down, status, logs)

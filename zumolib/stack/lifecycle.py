@@ -1,0 +1,225 @@
+"""Up, down and status of the embedded stack."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from zumolib import conf as settings
+from zumolib.conf import PROJECT, Conf
+from zumolib.errors import StackError, ZumoError
+from zumolib.stack import orphans, probes
+from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
+from zumolib.stack.supervisor import Supervisor
+
+Say = Callable[[str, str], None]  # step, what became of it
+START_SECONDS = 60.0
+
+
+def up(say: Say) -> Plan:
+    """Start what does not run yet, wait until every service does its work.
+
+    Raises
+    ------
+    StackError
+        When the folder, the disk, a port or a service is the trouble; names the log to read. What was
+        started by this call is ended again.
+    """
+    conf = settings.conf()
+    plan = prepare(conf.ZUMO_HOME, min_free_mb=conf.ZUMO_MIN_FREE_MB)
+    settings.conf.cache_clear()  # the plan's addresses are settings too
+    conf = settings.conf()
+    with _alone(conf.ZUMO_HOME):
+        supervisor = Supervisor(conf.ZUMO_HOME, plan)
+        fresh = supervisor.pid() is None
+        if fresh:
+            _start_supervisor(supervisor, plan, conf, say)
+        try:
+            _start_services(supervisor, plan, conf, say)
+        except BaseException:
+            if fresh:
+                supervisor.stop()
+                orphans.end(conf.ZUMO_HOME)
+            raise
+    return plan
+
+
+def _start_supervisor(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) -> None:
+    home = conf.ZUMO_HOME
+    left_behind = orphans.end(home)
+    if left_behind:
+        say("clean up", f"ended {left_behind} processes that an earlier stack left behind")
+    check_ports(plan, home, ours=set())
+    supervisor_socket(home).unlink(missing_ok=True)
+    metrics = home / "run" / "metrics"
+    metrics.mkdir(exist_ok=True)
+    for old in metrics.glob("*.db"):
+        old.unlink()
+    from zumolib.stack.programs import write_configuration
+
+    configuration = write_configuration(plan, conf)
+    environment = settings.child_environment(
+        {
+            "ZUMO_HOME": str(home),
+            orphans.MARK: str(home),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "PYTHONPATH": os.pathsep.join([str(PROJECT), *_python_path()]),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )
+    supervisor.start(configuration, environment)
+    say("supervisor", f"process {supervisor.pid()}")
+
+
+def _python_path() -> list[str]:
+    inherited = settings.child_environment().get("PYTHONPATH", "")
+    return [inherited] if inherited else []
+
+
+def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) -> None:
+    home = conf.ZUMO_HOME
+    for service in ("valkey", "mail", "provider", "jupyter"):
+        supervisor.start_service(service)
+    _await(supervisor, "valkey", lambda: probes.valkey(plan), say)
+    say("database", prepare_database())
+    began = time.time()
+    for service in ("worker", "beat", "recorder"):
+        supervisor.start_service(service)
+    _await(supervisor, "mail", lambda: probes.mail(plan), say)
+    _await(supervisor, "provider", lambda: probes.provider(plan), say)
+    _await(supervisor, "beat", lambda: probes.beat(home), say)
+    _await(supervisor, "recorder", lambda: _recorder_is_fresh(conf, supervisor, began), say)
+    from zumolib.celery import app
+
+    _await(supervisor, "worker", lambda: probes.worker(app), say)
+    _await(supervisor, "jupyter", lambda: probes.jupyter(plan), say)
+
+
+def _recorder_is_fresh(conf: Conf, supervisor: Supervisor, began: float) -> bool:
+    state = probes.recorder_state(conf.history)
+    pids = {service.pid for service in supervisor.services() if service.name == "recorder"}
+    return state is not None and state.get("pid") in pids
+
+
+def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say: Say) -> None:
+    def settled() -> bool:
+        if condition():
+            return True
+        service = next(service for service in supervisor.services() if service.name == name)
+        if service.state == "FATAL":
+            raise StackError(f"{name} does not stay up; read {service.log}")
+        return False
+
+    took = probes.wait(settled, START_SECONDS)
+    service = next(service for service in supervisor.services() if service.name == name)
+    if took is None:
+        raise StackError(f"{name} did not answer within {START_SECONDS:.0f} s; read {service.log}")
+    say(name, f"process {service.pid}")
+
+
+def prepare_database() -> str:
+    """Migrate the database and install the entries that are missing; returns what was done in words."""
+    from zumolib import beat, orm
+    from zumolib.celery import app
+
+    orm.migrate()
+    made = beat.install(app)
+    text = f"{len(made.installed)} entries installed, {len(made.kept)} kept"
+    return f"{text}, {len(made.refused)} refused (no such task)" if made.refused else text
+
+
+def down(say: Say) -> bool:
+    """End the stack; returns whether anything ran.
+
+    Raises
+    ------
+    StackError
+        When something does not end.
+    """
+    home = settings.conf().ZUMO_HOME
+    plan = Plan.load(home)
+    if plan is None:
+        return bool(orphans.end(home))
+    supervisor = Supervisor(home, plan)
+    ran = supervisor.pid() is not None
+    if ran:
+        supervisor.stop()
+        say("supervisor", "ended with its services")
+    left = orphans.end(home)
+    if left:
+        say("clean up", f"ended {left} more processes")
+    supervisor_socket(home).unlink(missing_ok=True)
+    return ran or bool(left)
+
+
+def status() -> dict[str, Any]:
+    """State of every service, depth of every queue and what the recorder says of itself.
+
+    Returns
+    -------
+    dict
+        ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
+        ``uptime_seconds``, ``port``, ``log``), ``queues`` (messages ready by queue, None when the broker
+        does not answer), ``recorder``.
+    """
+    conf = settings.conf()
+    plan = Plan.load(conf.ZUMO_HOME)
+    supervisor = Supervisor(conf.ZUMO_HOME, plan) if plan else None
+    running = supervisor is not None and supervisor.pid() is not None
+    services = supervisor.services() if supervisor and running else []
+    left_behind = 0 if running else len(orphans.processes(conf.ZUMO_HOME))
+    return {
+        "running": running,
+        "home": str(conf.ZUMO_HOME),
+        "jupyter_url": plan.jupyter_url if plan and running else None,
+        "left_behind": left_behind,
+        "services": [
+            {
+                "name": service.name,
+                "state": service.state.lower(),
+                "pid": service.pid,
+                "uptime_seconds": service.uptime,
+                "port": plan.ports.get(service.name) if plan else None,
+                "log": service.log,
+                "problem": service.problem,
+            }
+            for service in services
+        ],
+        "queues": _ready(conf) if running else None,
+        "recorder": probes.recorder_state(conf.history),
+    }
+
+
+def _ready(conf: Conf) -> dict[str, int] | None:
+    """Messages ready by queue, read without Celery, whose import alone would take most of the time."""
+    if not conf.broker_is_redis:
+        return None
+    names = ("default", "emails", "payments", "analytics", "notifications", "hr", "ats", "celery")
+    client = redis.Redis.from_url(conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1)
+    try:
+        pipe = client.pipeline(transaction=False)
+        for name in names:
+            pipe.llen(name)
+        return dict(zip(names, pipe.execute(), strict=True))
+    except redis.exceptions.RedisError:
+        return None
+    finally:
+        client.close()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Let one `up` at a time work on a home."""
+    with (home / "run" / "up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ZumoError(f"another `zumo up` works on {home} just now; wait until it is done") from None
+        yield

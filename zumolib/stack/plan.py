@@ -1,0 +1,175 @@
+"""Ports and passwords of the embedded stack, chosen once and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from zumolib.conf import STATE_FILE
+from zumolib.errors import StackError
+
+PORTS = ("valkey", "mail", "provider", "jupyter")
+SOCKET_LIMIT = 100  # bytes; the kernel allows 107 and supervisor adds a suffix
+FOLDERS = ("run", "log", "valkey", "mail", "jupyter", "history", "backups", "archives", "tmp")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one embedded stack is made of; kept in ``stack.json`` with mode 0600."""
+
+    ports: dict[str, int]  # by service, all on 127.0.0.1
+    jupyter_token: str
+    valkey_password: str
+    supervisor_password: str
+    settings: dict[str, str]  # what zumolib.conf reads where the environment has no value
+
+    @classmethod
+    def make(cls) -> Plan:
+        """A new plan with free ports and fresh secrets."""
+        ports = _free_ports(PORTS)
+        password = secrets.token_urlsafe(24)
+        valkey = f"redis://:{password}@127.0.0.1:{ports['valkey']}"
+        return cls(
+            ports=ports,
+            jupyter_token=secrets.token_hex(24),
+            valkey_password=password,
+            supervisor_password=secrets.token_urlsafe(24),
+            settings={
+                "CELERY_BROKER_URL": f"{valkey}/2",
+                "CELERY_RESULT_BACKEND": f"{valkey}/1",
+                "REDIS_URL": f"{valkey}/0",
+                "EMAIL_URL": f"smtp://127.0.0.1:{ports['mail']}",
+                "STRIPE_API_BASE": f"http://127.0.0.1:{ports['provider']}",
+                "STRIPE_API_KEY": "sk_test_embedded",
+                "ZUMO_SECRET_KEY": secrets.token_urlsafe(48),
+            },
+        )
+
+    @classmethod
+    def load(cls, home: Path) -> Plan | None:
+        """The remembered plan of `home`; None when there is none yet.
+
+        Raises
+        ------
+        StackError
+            When the file is damaged.
+        """
+        path = home / STATE_FILE
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, TypeError):
+            raise StackError(f"{path} is damaged; delete it, then run `zumo up` to make it anew") from None
+
+    def save(self, home: Path) -> None:
+        """Write the plan whole or not at all, readable by its owner only."""
+        path = home / STATE_FILE
+        part = path.with_suffix(".part")
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    @property
+    def jupyter_url(self) -> str:
+        """Where a browser finds JupyterLab, with the token."""
+        return f"http://127.0.0.1:{self.ports['jupyter']}/lab?token={self.jupyter_token}"
+
+
+def prepare(home: Path, *, min_free_mb: int) -> Plan:
+    """Make the folders of `home` and its plan, or find them as they were.
+
+    Raises
+    ------
+    StackError
+        When the folder cannot be written or its disk is nearly full.
+    """
+    try:
+        for name in FOLDERS:
+            (home / name).mkdir(parents=True, exist_ok=True)
+        home.chmod(0o700)
+        (home / "run" / "writable").write_text("")
+        free = shutil.disk_usage(home).free // 2**20
+        if free < min_free_mb:
+            raise StackError(
+                f"only {free} MB free on the disk of {home}, {min_free_mb} MB are needed; free some, "
+                "set ZUMO_HOME to a folder elsewhere, or lower ZUMO_MIN_FREE_MB"
+            )
+        plan = Plan.load(home)
+        if plan is None:
+            plan = Plan.make()
+            plan.save(home)
+    except OSError as error:
+        raise StackError(
+            f"ZUMO_HOME={str(home)!r} cannot be written ({error.strerror}); "
+            "set ZUMO_HOME to a folder of your own"
+        ) from None
+    return plan
+
+
+def supervisor_socket(home: Path) -> Path:
+    """The socket of `home`'s supervisord; in the temporary folder where the path would be too long."""
+    path = home / "run" / "supervisor.sock"
+    if len(os.fsencode(path)) <= SOCKET_LIMIT:
+        return path
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"zumo-{os.getuid()}-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "supervisor.sock"
+
+
+def check_ports(plan: Plan, home: Path, *, ours: set[int]) -> None:
+    """Make sure that every port is free or held by a process of ours.
+
+    Raises
+    ------
+    StackError
+        Naming the port, the service it is for and, where the system tells, the process that has it.
+    """
+    for service, port in plan.ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                holder = _holder(port)
+                if holder is not None and holder.pid in ours:
+                    continue
+                who = f"process {holder.pid} ({holder.name()})" if holder else "another process"
+                raise StackError(
+                    f"port {port}, which {service} uses here, is taken by {who}; end it, "
+                    f"or delete {home / STATE_FILE} to have new ports chosen"
+                ) from None
+
+
+def _holder(port: int) -> psutil.Process | None:
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS tells only root
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            return psutil.Process(connection.pid)
+    return None
+
+
+def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
+    with ExitStack() as open_together:  # so that no port is given twice
+        ports = {}
+        for name in names:
+            probe = open_together.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports[name] = probe.getsockname()[1]
+        return ports

@@ -1,0 +1,117 @@
+"""Start, stop and ask the supervisord of one stack."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from zumolib.errors import StackError
+from zumolib.stack.plan import Plan, supervisor_socket
+
+
+@dataclass(frozen=True)
+class Service:
+    """What supervisor says of one service."""
+
+    name: str
+    state: str  # supervisor's word: RUNNING, STARTING, BACKOFF, STOPPED, EXITED, FATAL
+    pid: int | None
+    uptime: float | None  # seconds
+    log: str
+    problem: str  # why it does not run; empty while it does
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self.state == "RUNNING"
+
+
+class Supervisor:
+    """Door to one supervisord, over its unix socket."""
+
+    def __init__(self, home: Path, plan: Plan) -> None:
+        self.home = home
+        socket = f"unix://{supervisor_socket(home)}"
+        transport = SupervisorTransport("zumo", plan.supervisor_password, socket)
+        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def pid(self) -> int | None:
+        """Process id of supervisord; None when none answers."""
+        try:
+            return int(self._rpc.getPID())
+        except (OSError, xmlrpc.client.ProtocolError):
+            return None
+
+    def start(self, configuration: Path, environment: Mapping[str, str]) -> None:
+        """Start supervisord and wait until it answers.
+
+        Raises
+        ------
+        StackError
+            Naming the log to read.
+        """
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=30)
+        if done.returncode == 0 and self._wait(lambda: self.pid() is not None, 10):
+            return
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise StackError(
+            f"supervisord did not start: {said[-1] if said else 'no message'}; "
+            f"read {self.home / 'log' / 'supervisord.log'}"
+        )
+
+    def start_service(self, name: str) -> None:
+        """Start one service; one that runs already is left alone."""
+        try:
+            self._rpc.startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise StackError(
+                    f"{name} did not start: {fault.faultString}; read {self._log(name)}"
+                ) from None
+
+    def services(self) -> list[Service]:
+        """All services with their state, in the order of the configuration."""
+        return [
+            Service(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"] or None,
+                uptime=float(info["now"] - info["start"]) if info["statename"] == "RUNNING" else None,
+                log=info["stdout_logfile"],
+                problem=info["spawnerr"],
+            )
+            for info in self._rpc.getAllProcessInfo()
+        ]
+
+    def stop(self, *, patience: float = 30.0) -> None:
+        """End all services and supervisord itself.
+
+        Raises
+        ------
+        StackError
+            When it is still there after `patience` seconds.
+        """
+        self._rpc.shutdown()
+        if not self._wait(lambda: self.pid() is None, patience):
+            raise StackError(f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}")
+
+    def _log(self, name: str) -> Path:
+        return self.home / "log" / f"{name}.log"
+
+    @staticmethod
+    def _wait(condition: Any, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return True
+            time.sleep(0.05)
+        return False
