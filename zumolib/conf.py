@@ -278,7 +278,7 @@ def allow_orm_in_event_loop() -> None:
 def _stack_settings(home: Path) -> dict[str, Any]:
     path = home / STATE_FILE
     try:
-        chosen = json.loads(path.read_text())["settings"]
+        return dict(json.loads(path.read_text())["settings"])
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except PermissionError:
@@ -287,4 +287,3 @@ def _stack_settings(home: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise ConfError(f"{path} is damaged; delete it, then run `zumo up` to make it anew") from None
-    return dict(chosen)

@@ -1,0 +1,155 @@
+"""The schedule in a real database; a real beat is started in tests/acceptance."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from zumolib import beat, orm
+from zumolib.celery import configuration
+from zumolib.conf import read
+from zumolib.errors import ScheduleError
+from zumolib.schedule import BY_NAME, ENTRIES
+
+FIRST = {entry.task for entry in ENTRIES[:10]}
+# `update-dashboard-cache` shares its task with one of the first ten; every app of ours has the health check.
+KNOWN = [entry for entry in ENTRIES if entry.task in FIRST or entry.name == "celery-health-check"]
+
+
+@pytest.fixture(scope="module")
+def app() -> Celery:
+    """Knows the tasks of the first ten entries only."""
+    made = Celery("some")
+    made.conf.update(configuration(read()))
+    for name in FIRST:
+        made.task(name=name)(nothing)
+    return made
+
+
+def nothing() -> None:
+    """Stand for a task; these tests send none."""
+
+
+@pytest.fixture
+def rows() -> Iterator[Any]:
+    """The manager of an empty schedule."""
+    orm.migrate()
+    from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+    for model in (PeriodicTask, CrontabSchedule, IntervalSchedule):
+        model.objects.all().delete()
+    yield PeriodicTask.objects
+    PeriodicTask.objects.all().delete()
+
+
+def test_what_the_app_knows_is_installed_and_the_rest_is_named(app: Celery, rows: Any) -> None:
+    made = beat.install(app)
+    assert made.installed == tuple(entry.name for entry in KNOWN)
+    assert made.refused == tuple(entry.name for entry in ENTRIES if entry not in KNOWN)
+    assert made.kept == ()
+    row = rows.get(name="cleanup-old-audit-logs")
+    assert str(row.crontab.timezone) == "UTC"
+    assert (row.crontab.minute, row.crontab.hour, row.crontab.day_of_week) == ("0", "4", "sunday")
+    assert json.loads(row.kwargs) == {"days": 90}
+    assert rows.get(name="send-weekly-summary").queue == "emails"
+    assert rows.get(name="backup-database").queue is None
+
+
+def test_installing_again_keeps_an_operators_edits(app: Celery, rows: Any) -> None:
+    beat.install(app)
+    row = rows.get(name="backup-database")
+    row.enabled = False
+    row.crontab = rows.get(name="cleanup-old-audit-logs").crontab
+    row.kwargs = '{"edited": true}'
+    row.save()
+    rows.filter(name="health-check-integrations").delete()
+
+    made = beat.install(app)
+
+    assert made.installed == ("health-check-integrations",)
+    assert len(made.kept) == len(KNOWN) - 1 == 11
+    row = rows.get(name="backup-database")
+    assert (row.enabled, row.kwargs, row.crontab.hour) == (False, '{"edited": true}', "4")
+
+
+def test_an_entry_whose_task_is_unknown_is_refused_by_name(app: Celery, rows: Any) -> None:
+    with pytest.raises(
+        ScheduleError, match=r"'expire-job-postings' is refused.*ats\.tasks\.expire_job_postings"
+    ):
+        beat.install(app, ["backup-database", "expire-job-postings"])
+    assert rows.count() == 0, "nothing may be installed when one is refused"
+
+
+def test_a_name_that_is_no_entry(app: Celery, rows: Any) -> None:
+    with pytest.raises(ScheduleError, match="no entry is named 'backup'"):
+        beat.install(app, ["backup"])
+
+
+def test_drift_names_each_field(app: Celery, rows: Any) -> None:
+    beat.install(app)
+    assert beat.drift(KNOWN) == []
+    row = rows.get(name="cleanup-old-audit-logs")
+    row.kwargs, row.enabled, row.queue = '{"days": 30}', False, "hr"
+    row.save()
+    rows.filter(name="backup-database").delete()
+    rows.create(name="by-hand", task="some.task", interval=rows.filter(interval__isnull=False)[0].interval)
+    found = {(d.name, d.field): (d.code, d.database) for d in beat.drift(KNOWN)}
+    assert found == {
+        ("cleanup-old-audit-logs", "kwargs"): ({"days": 90}, {"days": 30}),
+        ("cleanup-old-audit-logs", "enabled"): (True, False),
+        ("cleanup-old-audit-logs", "queue"): (None, "hr"),
+        ("backup-database", "row"): ("present", "missing"),
+        ("by-hand", "row"): ("missing", "present"),
+    }
+
+
+def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:
+    beat.install(app)
+    now = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+    rows.filter(name="backup-database").update(last_run_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC))
+    by_name = {row["name"]: row for row in beat.rows(app, now=now)}
+    assert list(by_name) == [entry.name for entry in KNOWN]
+    row = by_name["backup-database"]
+    assert set(row) == {
+        *("name", "category", "task", "schedule", "queue", "kwargs", "enabled", "description"),
+        *("last_run_at", "next_firing"),
+    }
+    assert row["schedule"] == "0 2 * * * (UTC)"
+    assert (row["category"], row["queue"]) == ("System Maintenance", "default")
+    assert by_name["update-dashboard-cache-30min"]["queue"] == "analytics"
+    rows.filter(name="backup-database").update(enabled=False)
+    assert {row["name"]: row for row in beat.rows(app)}["backup-database"]["next_firing"] is None
+
+
+def test_the_code_lists_all_entries_with_their_queues(app: Celery) -> None:
+    listed = beat.code_rows(app)
+    assert [row["name"] for row in listed] == list(BY_NAME)
+    assert {row["queue"] for row in listed} == {
+        *("default", "emails", "payments", "analytics", "notifications", "hr", "ats"),
+    }
+
+
+def _hold(path: Path, holds: Any, release: Any) -> None:
+    beat.hold_lock(path)
+    holds.set()
+    release.wait(30)
+
+
+def test_a_second_beat_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    holds, release = context.Event(), context.Event()
+    first = context.Process(target=_hold, args=(tmp_path / "beat.lock", holds, release))
+    first.start()
+    assert holds.wait(30)
+    with pytest.raises(ScheduleError, match=f"another beat is running \\(process {first.pid}"):
+        beat.hold_lock(tmp_path / "beat.lock")
+    first.kill()
+    first.join()
+    beat.hold_lock(tmp_path / "beat.lock")

@@ -1,0 +1,1 @@
+"""The web pages: Django's admin over the schedule, health, and metrics."""
