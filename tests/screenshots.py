@@ -36,7 +36,9 @@ def chromium() -> str:
     return found
 
 
-def open_notebook(browser: Browser, plan: Plan, notebook: str, *, width: int = 1280, height: int = 1000) -> Page:
+def open_notebook(
+    browser: Browser, plan: Plan, notebook: str, *, width: int = 1280, height: int = 1000
+) -> Page:
     """A page with the notebook in JupyterLab's single-document mode, its kernel started."""
     page = browser.new_page(viewport={"width": width, "height": height})
     base = f"http://127.0.0.1:{plan.ports['jupyter']}"

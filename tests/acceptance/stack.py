@@ -6,24 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until `condition` gives something true; fail, saying what was waited for, when it does not."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
 @dataclass

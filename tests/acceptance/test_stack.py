@@ -11,7 +11,8 @@ import sys
 import psutil
 import pytest
 
-from tests.acceptance.stack import Stack, wait_until
+from tests.acceptance.stack import Stack
+from tests.waiting import wait_until
 
 SERVICES = ["valkey", "mail", "provider", "jupyter", "worker", "beat", "recorder"]
 

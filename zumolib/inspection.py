@@ -1,0 +1,272 @@
+"""What queues and workers look like right now, asked of the broker and of the workers themselves.
+
+Depths come from the broker in one round trip (Redis, Valkey) or one per queue (RabbitMQ). What a
+broker does not tell is missing, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import pandas as pd
+import requests
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from zumolib.conf import hide
+from zumolib.errors import BrokerError
+
+DEPTHS = {"queue": "str", "ready": "Int64", "unacked": "Int64", "consumers": "Int64"}
+WORKERS = {
+    "worker": "str", "pool": "str", "processes": "Int64", "prefetch": "Int64", "active": "Int64",
+    "reserved": "Int64", "scheduled": "Int64", "processed": "Int64", "uptime": "float64", "queues": "object",
+}  # fmt: skip
+
+CONNECT_SECONDS = 2.0  # a broker on the same network that takes longer is down
+MANAGEMENT_SECONDS = 2.0
+
+
+class Depths:
+    """A connection to an app's broker that is asked for queue depths again and again.
+
+    For one thread only; :meth:`close` it at the end. After a :class:`BrokerError` the next call
+    connects anew.
+    """
+
+    def __init__(self, app: Celery, *, management_url: str = "") -> None:
+        self.app = app
+        self.management_url = management_url
+        self._connection: Any = None
+
+    def close(self) -> None:
+        """Drop the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
+
+    def sample(self) -> list[dict[str, Any]]:
+        """One row a queue: `queue`, `ready`, `unacked`, `consumers`; None where the broker tells nothing.
+
+        Raises
+        ------
+        BrokerError
+            The broker does not answer.
+        """
+        names = list(self.app.amqp.queues)
+        with broker_errors(self.app, self._broken_by()):
+            if self._connection is None:
+                connection = self.app.connection_for_read(connect_timeout=CONNECT_SECONDS)
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+                self._connection = connection
+            try:
+                driver = self._connection.transport.driver_type
+                if driver == "redis":
+                    return _redis_depths(self._connection.default_channel, names)
+                if driver == "amqp":
+                    return self._amqp_depths(names)
+                return _declared(self._connection, names)
+            except BaseException:
+                self.close()
+                raise
+
+    def _broken_by(self) -> tuple[type[BaseException], ...]:
+        transport = self.app.connection_for_read().get_transport_cls()
+        return (*transport.connection_errors, *transport.channel_errors)
+
+    def _amqp_depths(self, names: list[str]) -> list[dict[str, Any]]:
+        rows = _declared(self._connection, names)
+        if self.management_url:
+            told = management(self.management_url, self._connection.virtual_host)
+            for row in rows:
+                row["unacked"] = told.get(row["queue"], {}).get("messages_unacknowledged")
+        return rows
+
+
+def depths(app: Celery, *, management_url: str = "") -> pd.DataFrame:
+    """Depth of every queue of the app, now.
+
+    Parameters
+    ----------
+    app
+        Any Celery app.
+    management_url
+        RabbitMQ's management API with user and password; without it `unacked` is unknown there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `queue` (str), `ready`, `unacked`, `consumers` (Int64, missing where unknown), in the app's
+        order. ``attrs``: `source` is ``"broker"``, `at` the time of asking (UTC); with Redis and
+        Valkey, `unacked_total` counts the delivered messages of all queues together, which is all
+        that they know; with a management URL `unacked_age` (float, seconds) bounds how old its
+        figures are.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
+    """
+    at = datetime.now(UTC)
+    with closing(Depths(app, management_url=management_url)) as probe:
+        rows = probe.sample()
+        frame = pd.DataFrame(rows, columns=list(DEPTHS)).astype(DEPTHS)
+        frame.attrs |= {"source": "broker", "at": at}
+        if rows and "unacked_total" in rows[0]:
+            frame.attrs["unacked_total"] = rows[0]["unacked_total"]
+        if management_url and frame["unacked"].notna().any():
+            frame.attrs["unacked_age"] = MANAGEMENT_AGE
+    return frame
+
+
+# The management database samples queues every 5 s and caches its answer; measured up to 9 s.
+MANAGEMENT_AGE = 10.0
+
+
+def workers(app: Celery, timeout: float = 1.0, expected: Sequence[str] | None = None) -> pd.DataFrame:
+    """Workers that answer, now.
+
+    Parameters
+    ----------
+    app
+        Any Celery app.
+    timeout
+        Seconds to wait for answers. A broadcast waits all of it; with `expected` names the answer is
+        there as soon as the last of them has replied.
+    expected
+        Node names that should answer, from heartbeats.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a worker: `worker`, `pool` (str), `processes`, `prefetch`, `active`, `reserved`,
+        `scheduled`, `processed` (Int64), `uptime` (float, seconds), `queues` (tuple of names). An
+        expected worker that stayed silent has a row with nothing else known. ``attrs``: `at` (UTC),
+        `replied` and `expected` (int): silence is not death.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
+    """
+    at = datetime.now(UTC)
+    replies: dict[str, dict[str, Any]] = {}
+    names = list(expected) if expected else None
+    transport = app.connection_for_write().get_transport_cls()
+    broken_by = (*transport.connection_errors, *transport.channel_errors)
+    with (
+        broker_errors(app, broken_by),
+        app.connection_for_write(connect_timeout=CONNECT_SECONDS) as connection,
+    ):
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+        # The first question finds out who is there; the others then go to them by name.
+        for question in ("stats", "active", "reserved", "scheduled", "active_queues"):
+            if names is not None and not names:
+                break
+            ask = app.control.inspect(destination=names, timeout=timeout, connection=connection)
+            replies[question] = getattr(ask, question)() or {}
+            names = names if names is not None and question != "stats" else list(replies["stats"])
+    found = replies.get("stats", {})
+    silent = sorted(set(expected or ()) - set(found))
+    rows = [_worker(name, replies) for name in sorted(found)] + [{"worker": name} for name in silent]
+    frame = pd.DataFrame(rows, columns=list(WORKERS)).astype(WORKERS)
+    frame.attrs |= {"at": at, "replied": len(found), "expected": len(expected) if expected else len(found)}
+    return frame
+
+
+def management(url: str, virtual_host: str) -> dict[str, dict[str, Any]]:
+    """Queues of a virtual host by name, from RabbitMQ's management API; empty when it does not answer.
+
+    It is asked for what the broker itself does not tell, so its absence makes figures unknown, and
+    breaks nothing.
+    """
+    split = urlsplit(url)
+    base = urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path.rstrip("/"), "", ""))
+    auth = (split.username or "guest", split.password or "guest")
+    place = f"{base}/api/queues/{quote(virtual_host or '/', safe='')}"
+    try:
+        answer = requests.get(place, auth=auth, timeout=MANAGEMENT_SECONDS)
+        answer.raise_for_status()
+        return {queue["name"]: queue for queue in answer.json()}
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return {}
+
+
+@contextmanager
+def broker_errors(app: Celery, broken_by: tuple[type[BaseException], ...]) -> Iterator[None]:
+    """Turn a broker's many errors into one that names the broker and the remedy."""
+    try:
+        yield
+    except (*broken_by, KombuError, OSError) as error:
+        place = hide(app.conf.broker_read_url or app.conf.broker_url)
+        raise BrokerError(
+            f"{place} does not answer ({error}); start the broker or correct its URL"
+        ) from error
+
+
+def _redis_depths(channel: Any, names: list[str]) -> list[dict[str, Any]]:
+    """One pipeline: a queue is a list per priority step, and all unacked messages are one hash."""
+    steps = channel.priority_steps
+    with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+        for name in names:
+            for step in steps:
+                pipe.llen(channel._q_for_pri(name, step))
+        pipe.hlen(channel.unacked_key)
+        *lengths, unacked = pipe.execute()
+    return [
+        {
+            "queue": name,
+            "ready": sum(lengths[n * len(steps) : (n + 1) * len(steps)]),
+            "unacked": None,
+            "consumers": None,
+            "unacked_total": unacked,
+        }
+        for n, name in enumerate(names)
+    ]
+
+
+def _declared(connection: Any, names: list[str]) -> list[dict[str, Any]]:
+    """Passive declares; a queue that is not there yet has unknown depth."""
+    rows = []
+    for name in names:
+        row: dict[str, Any] = {"queue": name, "ready": None, "unacked": None, "consumers": None}
+        # The broker closes the channel of a failed declare.
+        channel = connection.channel()
+        try:
+            told = channel.queue_declare(queue=name, passive=True)
+            row |= {"ready": told.message_count, "consumers": told.consumer_count}
+        except connection.channel_errors as error:
+            if getattr(error, "reply_code", getattr(error, "code", None)) != 404:
+                raise
+        finally:
+            channel.close()
+        rows.append(row)
+    return rows
+
+
+def _worker(name: str, replies: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    stats = replies["stats"][name]
+    pool = stats.get("pool") or {}
+
+    def count(question: str) -> int | None:
+        answer = replies.get(question, {}).get(name)
+        return None if answer is None else len(answer)
+
+    queues = replies.get("active_queues", {}).get(name)
+    processes = pool.get("processes")
+    return {
+        "worker": name,
+        "pool": str(pool.get("implementation") or "").rpartition(":")[0] or None,
+        # max-concurrency keeps its first value when the pool grows.
+        "processes": len(processes) if isinstance(processes, list) else pool.get("max-concurrency"),
+        "prefetch": stats.get("prefetch_count"),
+        "active": count("active"),
+        "reserved": count("reserved"),
+        "scheduled": count("scheduled"),
+        "processed": sum((stats.get("total") or {}).values()),
+        "uptime": stats.get("uptime"),
+        "queues": None if queues is None else tuple(queue["name"] for queue in queues),
+    }
