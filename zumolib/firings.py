@@ -7,7 +7,8 @@ library, because Celery differs:
 - day of month and day of week must both match (cron libraries take either);
 - a row has its own time zone, and Celery steps by wall-clock time: where clocks go forward, the first
   firing inside the missing hour moves forward by the gap and the rest of that hour is dropped, up to
-  the wall-clock time that it moved to; where clocks go back, the hour that repeats fires once, the first time.
+  the wall-clock time that it moved to; where clocks go back, the hour that repeats fires once, the
+  first time.
 
 The firings are those of a beat that runs throughout and dispatches on time.
 """
@@ -84,7 +85,7 @@ def expand(entries: Sequence[Spec | None], start: datetime, end: datetime) -> pd
     """
     if start.tzinfo is None or end.tzinfo is None:
         raise InputError(f"the window {start} to {end} has no time zone; pass times in UTC")
-    parts = [np.empty(0)]
+    parts: list[NDArray[np.float64]] = [np.empty(0)]
     counts = []
     for position, entry in enumerate(entries):
         try:
@@ -115,7 +116,7 @@ def _due(entry: Spec | None, start: datetime, end: datetime) -> NDArray[np.float
             steps = np.arange(
                 np.ceil((first - anchor) / entry.seconds), np.ceil((last - anchor) / entry.seconds)
             )
-            return anchor + steps * entry.seconds
+            return np.asarray(anchor + steps * entry.seconds, dtype=np.float64)
         case Once():
             at = entry.at.timestamp()
             return np.array([at] if first <= at < last else [])

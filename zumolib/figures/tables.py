@@ -171,12 +171,12 @@ def failures(frame: pd.DataFrame, *, top: int = 15, zone: str = "UTC") -> Table:
     )
 
 
-def peaks(frame: pd.DataFrame) -> Table:
+def peaks(frame: pd.DataFrame, *, zone: str = "UTC") -> Table:
     """Each queue's highest and last depth."""
     columns: dict[str, Say] = {
-        "queue": str, "peak": number, "peak_at": lambda at: f"{at:%d %b %H:%M}", "last": number, "busy_share": share
+        "queue": str, "peak": number, "peak_at": lambda at: f"{at.tz_convert(zone):%d %b %H:%M}", "last": number, "busy_share": share
     }  # fmt: skip
-    names = {"peak_at": "peak at (UTC)", "busy_share": "time not empty"}
+    names = {"peak_at": f"peak at ({zone})", "busy_share": "time not empty"}
     return table(frame, columns, names=names, empty="No queue depth was recorded in this window.")
 
 
@@ -191,5 +191,11 @@ def workers(frame: pd.DataFrame) -> Table:
 
 
 def coverage(facts: Mapping[str, str]) -> Table:
-    """What the history holds, as pairs of a name and its value."""
+    """What the history holds, as :meth:`zumolib.frames.window.Window.facts` gives it."""
     return Table(("history", "value"), tuple(facts.items()), frozenset(), (), "Nothing is recorded yet.")
+
+
+def load(frame: pd.DataFrame) -> Table:
+    """What the schedule asks of each queue."""
+    columns: dict[str, Say] = {"queue": str, "entries": number, "disabled": number, "firings": number}
+    return table(frame, columns, names={}, empty="No entry is in the database: run `zumo schedule install`.")

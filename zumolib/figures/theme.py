@@ -61,7 +61,7 @@ def faded(colour: str, opacity: float) -> str:
 
 
 def register() -> None:
-    """Register the template and make it plotly's default."""
+    """Make the template, and JupyterLab's own way to draw, plotly's defaults."""
     axis = {
         "gridcolor": GRID,
         "linecolor": GRID,
@@ -90,6 +90,8 @@ def register() -> None:
         }
     )  # fmt: skip
     pio.templates.default = NAME
+    # JupyterLab draws this; unlike an HTML renderer's output it stays small and the same at every run.
+    pio.renderers.default = "plotly_mimetype"
 
 
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:

@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
         whole = round(seconds / 60) * 60
     if whole >= 86_400:
         whole = round(seconds / 3_600) * 3_600
-    parts = []
+    parts: list[tuple[int, str]] = []
     for unit, size in _UNITS:
         if whole >= size or parts:
             parts.append((whole // size, unit))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from zumolib import firings as expansion
+from zumolib.conf import conf
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def entries(app: Celery | None = None) -> pd.DataFrame:
     Parameters
     ----------
     app
-        Whose routes decide where an entry without a queue lands; None means our own.
+        Whose routes decide where an entry without a queue lands; None means the one of ``ZUMO_APP``.
 
     Returns
     -------
@@ -51,8 +52,7 @@ def entries(app: Celery | None = None) -> pd.DataFrame:
     orm.ready()
     from django_celery_beat.models import PeriodicTask
 
-    if app is None:
-        from zumolib.celery import app
+    app = app or _our_app()
     # Every row, read from the table: django-celery-beat's `all_as_schedule` gives only what is due soon.
     rows = PeriodicTask.objects.select_related(*KINDS).order_by("name")
     frame = pd.DataFrame(
@@ -99,6 +99,30 @@ def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
     return result.loc[begun & going, ["at", "name", "task", "queue"]].reset_index(drop=True)
 
 
+def note(entries: pd.DataFrame, window: Window) -> str:
+    """Source, age and completeness of what the schedule says about a window, as one line."""
+    enabled = int(entries["enabled"].sum())
+    text = f"Source: schedule in the database, {enabled:,} of {len(entries):,} entries enabled"
+    unplaced = int((entries["enabled"] & entries["when"].isna()).sum())
+    if unplaced:
+        text += f", {unplaced:,} that follow the sun left out"
+    return f"{text}; {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
+
+
+def load(entries: pd.DataFrame, firings: pd.DataFrame) -> pd.DataFrame:
+    """What the schedule asks of each queue, most firings first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``entries``, ``disabled`` (of those) and ``firings`` (counts).
+    """
+    grouped = entries.groupby("queue", observed=True)["enabled"]
+    frame = pd.DataFrame({"entries": grouped.size(), "disabled": grouped.apply(lambda on: int((~on).sum()))})
+    frame["firings"] = firings.groupby("queue", observed=True).size().reindex(frame.index, fill_value=0)
+    return frame.reset_index().sort_values(["firings", "queue"], ascending=[False, True], ignore_index=True)
+
+
 def density(firings: pd.DataFrame, *, zone: str = "UTC") -> pd.DataFrame:
     """Firings by weekday and hour.
 
@@ -134,6 +158,12 @@ def crowded(firings: pd.DataFrame) -> pd.DataFrame:
     counts["text"] = counts["queue"].astype(str) + " " + counts["count"].astype(str)
     frame = counts.groupby("at").agg(count=("count", "sum"), queue_counts=("text", ", ".join)).reset_index()
     return frame.sort_values(["count", "at"], ascending=[False, True], ignore_index=True)
+
+
+def _our_app() -> Celery:
+    from celery.app.utils import find_app
+
+    return find_app(conf().ZUMO_APP)
 
 
 def _when(row: PeriodicTask, kind: str) -> expansion.Spec | None:

@@ -5,25 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from zumolib.conf import conf
 from zumolib.errors import InputError
 
 if TYPE_CHECKING:
-    from zumolib.history import History
+    from zumolib.history import Coverage, History
 
 
-class Covered(Protocol):
-    """What a history says of itself."""
-
-    @property
-    def last(self) -> datetime | None: ...
-    @property
-    def events(self) -> int: ...
-    @property
-    def source(self) -> str: ...
+QUIET = 900  # seconds without an event that are no gap: the schedule has such pauses
+SOURCES = {
+    "stream": "a stream on the broker: nothing is lost while the recorder is away",
+    "queue": "a durable queue on the broker: nothing is lost while the recorder is away",
+    "pubsub": "live broadcasts: what is sent while the recorder is away is missing",
+}
 
 
 @dataclass(frozen=True)
@@ -66,23 +63,56 @@ class Window:
             )
         return cls(start, min(start + timedelta(days=1), now), known_zone(zone))
 
+    @classmethod
+    def days(cls, start: str = "", *, days: int, zone: str = "UTC", now: datetime | None = None) -> Window:
+        """Whole days from the midnight (of `zone`) that begins a day (YYYY-MM-DD; empty means today).
+
+        Raises
+        ------
+        InputError
+            For a text that is no date, an unknown zone or a window of no length.
+        """
+        if days <= 0:
+            raise InputError(f"days={days}: a window needs a length; pass days=7")
+        place = ZoneInfo(known_zone(zone))
+        first = calendar_day(start) if start else (now or conf().now()).astimezone(place).date()
+        begin, end = (datetime.combine(d, time(), place) for d in (first, first + timedelta(days=days)))
+        return cls(begin.astimezone(UTC), end.astimezone(UTC), zone)
+
     @property
     def hours(self) -> float:
         """Length of the window."""
         return (self.end - self.start) / timedelta(hours=1)
 
-    def note(self, coverage: Covered) -> str:
-        """Source, age and completeness of what a history says about this window, as one line."""
-        if coverage.last is None:
-            return f"{coverage.source}: nothing recorded yet"
-        behind = (self.end - coverage.last).total_seconds()
-        state = (
-            "covers the window to its end" if behind < 60 else f"ends {_about(behind)} before the window does"
-        )
-        first = getattr(coverage, "first", None)
-        if first is not None and (late := (first - self.start).total_seconds()) > 60:
-            state += f", begins {_about(late)} after its start"
-        return f"Source: {coverage.source}, {state}; as of {self.end:%Y-%m-%d %H:%M:%S} UTC"
+    def note(self, coverage: Coverage) -> str:
+        """Source, age and completeness of what the history says about this window, as one line."""
+        if coverage.first is None or coverage.last is None:
+            return "Source: recorded history, nothing recorded yet"
+        gaps = []
+        if (behind := (self.end - coverage.last).total_seconds()) >= QUIET:
+            gaps.append(f"ends {_about(behind)} before the window does")
+        if (late := (coverage.first - self.start).total_seconds()) >= QUIET:
+            gaps.append(f"begins {_about(late)} after the window does")
+        if coverage.source == "pubsub":
+            gaps.append("events sent while no recorder ran are missing")
+        if coverage.damaged:
+            gaps.append(f"{len(coverage.damaged)} damaged files left out")
+        state = " and ".join(gaps) or "covers the whole window"
+        return f"Source: recorded history, {state}; as of {self.end:%Y-%m-%d %H:%M} UTC"
+
+    def facts(self, coverage: Coverage) -> dict[str, str]:
+        """What the history holds, for a table: name and text."""
+        if coverage.first is None or coverage.last is None:
+            return {}
+        return {
+            "window": f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC",
+            "first event": f"{coverage.first:%Y-%m-%d %H:%M:%S} UTC",
+            "last event": f"{coverage.last:%Y-%m-%d %H:%M:%S} UTC",
+            "events": f"{coverage.events:,}",
+            "taken from": SOURCES.get(coverage.source or "", "unknown"),
+            "on disk": f"{coverage.bytes / 1e6:,.1f} MB in {coverage.files:,} files",
+            "damaged files": f"{len(coverage.damaged):,}",
+        }
 
 
 def moment(text: str) -> datetime:
@@ -113,7 +143,7 @@ def known_zone(zone: str) -> str:
 
 def open_history(folder: str = "") -> History:
     """The history in a folder; empty means the one that the settings name."""
-    from zumolib.history import History
+    from zumolib.history import Coverage, History
 
     return History(Path(folder).expanduser() if folder else conf().history)
 
