@@ -108,7 +108,7 @@ def _clock(window: Window) -> str:
 def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: Progress | None) -> str:
     """Run the notebook; the failure as text, or nothing."""
     import papermill  # takes seconds to import
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     _register_engine()
@@ -128,8 +128,10 @@ def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: P
         return f"{source.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}"
     except CellTimeoutError:
         return f"{source.name}: a cell took longer than {CELL_TIMEOUT} s and was stopped"
-    except (DeadKernelError, CellExecutionError) as error:
-        return f"{source.name}: the kernel ended before the notebook did: {error}"
+    except DeadKernelError:
+        return f"{source.name}: the kernel ended before the notebook did; is memory short?"
+    except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
+        raise ReportError(f"{source.name} did not start: {error}; try `python -m ipykernel_launcher`") from None
     return ""
 
 
