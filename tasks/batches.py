@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db import transaction
+from django.db.models import CASCADE, SET_NULL, Model, QuerySet
 
 ROWS = 2000  # rows of one step: some milliseconds on either database
 Item = TypeVar("Item")
@@ -15,10 +16,27 @@ Item = TypeVar("Item")
 def delete(rows: QuerySet[Any], size: int = ROWS) -> int:
     """Delete `rows` in steps of `size`, each its own transaction; return how many.
 
-    Nothing may point to the rows: the statement is one ``DELETE`` a step, without Django's search for
-    dependent rows.
+    What points to a row goes with it, or lets go of it, as the model says; one level deep, in one
+    statement a table. (Django's own way does so in portions of a hundred rows.)
     """
-    return sum(_steps(rows, size, lambda step: step._raw_delete(step.db)))
+    pointing = [r for r in rows.model._meta.related_objects if r.on_delete in (CASCADE, SET_NULL)]
+
+    def apply(step: QuerySet[Any]) -> int:
+        if not pointing:
+            return int(step._raw_delete(step.db))
+        with transaction.atomic(using=step.db):
+            keys = list(step.values_list("pk", flat=True))
+            if not keys:
+                return 0
+            for relation in pointing:
+                found = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": keys})
+                if relation.on_delete is CASCADE:
+                    found._raw_delete(step.db)
+                else:
+                    found.update(**{relation.field.name: None})
+            return int(rows.model._base_manager.filter(pk__in=keys)._raw_delete(step.db))
+
+    return sum(_steps(rows, size, apply))
 
 
 def update(rows: QuerySet[Any], size: int = ROWS, **values: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from tasks.clock import Moment, moment
-from tasks.demo import hiring, money, people, running
+from tasks.demo import hiring, lookups, market, money, people, records, running, site, staff, talk
 from tasks.demo.world import World
 from tasks.models import DemoLoad
 
@@ -16,12 +16,32 @@ Progress = Callable[[str, int, int], None]  # what is being made, steps done, st
 
 STEPS: tuple[tuple[str, Callable[[World], int]], ...] = (
     ("tenants", people.make_tenants),
+    ("categories", lookups.make_categories),
+    ("skills", lookups.make_skills),
+    ("companies", lookups.make_companies),
     ("users", people.make_users),
     ("employees", people.make_employees),
     ("login sessions", people.make_sessions),
+    ("invitations", records.make_invitations),
+    ("tokens", records.make_tokens),
+    ("login history", records.make_logins),
+    ("identity checks and consents", records.make_identities),
+    ("time off", staff.make_time_off),
+    ("onboarding", staff.make_onboarding),
+    ("documents", staff.make_documents),
     ("jobs", hiring.make_jobs),
     ("candidates", hiring.make_candidates),
     ("applications", hiring.make_applications),
+    ("listings", site.make_listings),
+    ("public applications", site.make_forms),
+    ("page views", site.make_page_views),
+    ("newsletters", site.make_newsletters),
+    ("leads", site.make_leads),
+    ("services", market.make_services),
+    ("contracts", market.make_contracts),
+    ("notifications", talk.make_notifications),
+    ("appointments", talk.make_appointments),
+    ("conversations", talk.make_conversations),
     ("subscriptions", money.make_subscriptions),
     ("invoices and payments", money.make_invoices),
     ("audit entries", running.make_audit),

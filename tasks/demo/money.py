@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tasks import ledger
 from tasks.demo.world import Dice, World
-from tasks.models import Invoice, Payment, PaymentAttempt, Subscription
+from tasks.models import Invoice, Payment, PaymentAttempt, Plan, Refund, Subscription, SubscriptionChange
 
 MONTHS = 3  # of past
 FAILING = 0.3  # share of the latest payments that failed
@@ -57,8 +57,38 @@ def make_invoices(world: World) -> int:
     invoices = world.save([invoice for invoice, _ in pairs])
     payments = world.save([payment for _, payment in pairs])
     world.save([_attempt(payment) for payment in payments])
-    ledger.book_payments([p for p in payments if p.state == Payment.State.SUCCEEDED], world.now)
-    return len(invoices) + 2 * len(payments)
+    paid = [p for p in payments if p.state == Payment.State.SUCCEEDED]
+    refunds = world.save([_refund(payment) for payment in paid[::6]])
+    changes = world.save(_changes(world))
+    ledger.book_payments(paid, world.now)
+    return len(invoices) + 2 * len(payments) + len(refunds) + len(changes)
+
+
+def _refund(payment: Payment) -> Refund:
+    at = payment.created_at + timedelta(days=2)
+    return Refund(
+        payment=payment,
+        key=f"zumodra-refund-demo-{payment.pk}",
+        amount_cents=payment.amount_cents // 2,
+        state=Refund.State.APPROVED if payment.pk % 2 else Refund.State.REQUESTED,
+        reason="service credit",
+        requested_at=at,
+    )
+
+
+def _changes(world: World) -> list[SubscriptionChange]:
+    """A tenth of the subscribers went from a smaller plan to theirs within this period."""
+    smaller = Plan.objects.order_by("price_cents").first()
+    return [
+        SubscriptionChange(
+            subscription=subscription,
+            at=subscription.period_start + (world.now - subscription.period_start) / 2,
+            old_plan=smaller,
+            new_plan=subscription.plan,
+        )
+        for subscription in world.subscriptions[::10]
+        if smaller is not None and subscription.plan_id != smaller.pk
+    ]
 
 
 def _month(

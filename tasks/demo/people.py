@@ -94,6 +94,8 @@ def make_users(world: World) -> int:
                     is_active=number == 0 or dice.random() > 0.06,
                     created_at=max(tenant.created_at, world.ago(dice, 1, 700)),
                     last_login_at=world.recently(dice, 45),
+                    daily_digest=dice.random() < 0.4,
+                    password_changed_at=world.ago(dice, 0, 95),
                 )
             )
     world.users = world.save(rows)
@@ -113,7 +115,7 @@ def make_employees(world: World) -> int:
             user = users[number] if number < len(users) else None
             name = user.name if user else person(dice)
             department = dice.choice(list(words.POSITIONS))
-            hired = world.ago(dice, 5, 3000).date()
+            hired = _hired(world, dice, len(rows) + number)
             left = hired + timedelta(days=dice.randint(200, 900)) if dice.random() < 0.07 else None
             left = left if left and left < world.now.date() else None
             row = Employee(
@@ -128,6 +130,10 @@ def make_employees(world: World) -> int:
                 state=_state(world.now, hired, left, dice.random()),
                 hired_on=hired,
                 left_on=left,
+                probation_ends_on=hired + timedelta(days=90),
+                born_on=hired - timedelta(days=dice.randint(19, 58) * 365),
+                gender=world.pick(dice, words.GENDERS),
+                origin=world.pick(dice, words.ORIGINS),
             )
             if team:
                 managers.append((row, team[dice.randrange(len(team)) // 4]))
@@ -190,6 +196,19 @@ def _free(wanted: str, taken: set[str]) -> str:
 def _state(now: datetime, hired: date, left: date | None, chance: float) -> str:
     if left:
         return "left"
-    if (now.date() - hired).days < 90:
+    if (now.date() - hired).days <= 90:  # the one that ends today is still to be closed
         return "probation"
     return "leave" if chance < 0.04 else "active"
+
+
+def _hired(world: World, dice: Dice, number: int) -> date:
+    """A day of the last years; some have an anniversary today, some are on probation."""
+    if number % 45 == 0:
+        return (
+            (world.now - timedelta(days=365.25 * dice.choice((1, 2, 5, 10))))
+            .date()
+            .replace(month=world.now.month, day=min(world.now.day, 28))
+        )
+    if number % 9 == 0:
+        return (world.now - timedelta(days=dice.choice((90, 86, 30, 20, 10)))).date()
+    return world.ago(dice, 5, 3000).date()

@@ -76,3 +76,61 @@ FILES = (
     "payroll-import.xlsx",
     "report.html",
 )
+INDUSTRIES = (
+    "Energy", "Finance", "Food", "Health", "Hospitality", "Logistics", "Manufacturing", "Media", "Retail",
+    "Software", "Tourism",
+)  # fmt: skip
+SKILLS = {
+    "Programming": ("Python", "Go", "Java", "Rust", "TypeScript", "SQL", "C++"),
+    "Data": ("PostgreSQL", "Pandas", "Airflow", "Tableau", "Statistics"),
+    "Platform": ("Linux", "Kubernetes", "Terraform", "RabbitMQ", "Observability"),
+    "Design": ("Figma", "Typography", "User Interviews", "Prototyping"),
+    "Business": ("Negotiation", "Forecasting", "Accounting", "Payroll", "Contract Law"),
+    "Languages": ("English", "French", "German", "Spanish", "Arabic", "Japanese"),
+}
+UNUSED_CATEGORIES = ("Fax Services", "Telegraphy", "Stenography", "Floppy Disks")
+SERVICES = {
+    "Programming": ("Code review", "API integration", "Performance audit"),
+    "Data": ("Dashboard set-up", "Data cleaning", "Survey analysis"),
+    "Design": ("Brand refresh", "Usability test", "Slide deck design"),
+    "Business": ("Salary benchmark", "Bookkeeping month", "Contract check"),
+    "Languages": ("Document translation", "Interview coaching"),
+}
+TEXTS = (
+    "Thank you for the quick reply. Could we meet on Thursday?",
+    "The figures look right to me, only the last page is missing.",
+    "I have moved the deadline by a week, as discussed.",
+    "Please have a look at the attached contract before Friday.",
+    "Good news: the candidate has accepted.",
+    "The invoice does not match the order; who can check it?",
+    "Sounds good, let us do that.",
+    "I am out of office until Monday and will answer then.",
+)
+SPAM = "WIN NOW http://win.example http://win2.example http://win3.example click click click"
+LETTERS = (
+    "I have followed your company for years and would love to contribute.",
+    "My last team shipped a similar product; I know where it hurts.",
+    "I am looking for a place where careful work counts.",
+)
+OPINIONS = (
+    "Exactly what we needed.",
+    "Good work, a little late.",
+    "Friendly and precise.",
+    "It was all right.",
+    "",
+)
+PURPOSES = ("data processing", "talent pool", "marketing e-mail", "background check")
+ONBOARDING = (
+    ("Sign the contract", "employee"), ("Order a laptop", "hr"), ("Create accounts", "hr"),
+    ("Plan the first week", "manager"), ("Safety training", "employee"), ("First feedback talk", "manager"),
+)  # fmt: skip
+NEWS = (
+    "Hiring in hard times",
+    "What candidates read first",
+    "Five questions for a better interview",
+    "The new payroll rules",
+)
+PATHS = ("/", "/jobs", "/candidates", "/reports", "/settings", "/employees", "/calendar", "/invoices")
+SITE = ("/", "/pricing", "/features", "/customers", "/blog/hiring", "/download/guide")
+GENDERS = (("woman", 46), ("man", 46), ("non-binary", 2), ("", 6))
+ORIGINS = (("Africa", 12), ("Americas", 20), ("Asia", 24), ("Europe", 34), ("Oceania", 2), ("", 8))

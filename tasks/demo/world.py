@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from django.db.models import Model
 
-from tasks.models import Candidate, Employee, Job, Subscription, Tenant, User
+from tasks.models import Candidate, Category, Employee, Job, Service, Skill, Subscription, Tenant, User
 
 Dice = random.Random
 Row = TypeVar("Row", bound=Model)
+Owner = TypeVar("Owner")
 SKEW = 1.1  # exponent of the sizes of tenants: the first is as large as the next few together
 ROWS = 1000  # of one INSERT
 
@@ -32,6 +33,10 @@ class World:
     jobs: list[Job] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     subscriptions: list[Subscription] = field(default_factory=list)
+    categories: dict[str, Category] = field(default_factory=dict)
+    skills: list[Skill] = field(default_factory=list)
+    services: list[Service] = field(default_factory=list)
+    _teams: list[list[User]] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -62,7 +67,7 @@ class World:
         """One of the names, by weight."""
         return dice.choices([name for name, _ in weighted], [weight for _, weight in weighted])[0]
 
-    def shares(self, owners: Sequence[Row], total: int, least: int = 0) -> list[tuple[Row, int]]:
+    def shares(self, owners: Sequence[Owner], total: int, least: int = 0) -> list[tuple[Owner, int]]:
         """`total` at this scale, split among the owners: a few get much, most get little."""
         weights = [1 / (rank + 1) ** SKEW for rank in range(len(owners))]
         whole = self.many(total)
@@ -70,6 +75,13 @@ class World:
             (owner, max(least, round(whole * weight / sum(weights))))
             for owner, weight in zip(owners, weights, strict=True)
         ]
+
+    def team(self, dice: Dice) -> list[User]:
+        """Two users of one tenant."""
+        if not self._teams:
+            self._teams = [users for users in self.by_tenant(self.users).values() if len(users) > 1]
+        users = dice.choices(self._teams, [len(users) for users in self._teams])[0]
+        return dice.sample(users, 2)
 
     @staticmethod
     def by_tenant(rows: Sequence[Any]) -> dict[int, list[Any]]:

@@ -2,10 +2,79 @@
 
 from __future__ import annotations
 
-from tasks.models.accounts import LoginSession, User
-from tasks.models.ats import Application, Candidate, Job
-from tasks.models.finance import Invoice, Payment, PaymentAttempt, Posting, Subscription, Transfer
-from tasks.models.hr import Employee
+from tasks.models.accounts import (
+    LoginSession,
+    User,
+)
+from tasks.models.analytics import (
+    DiversityFigure,
+    Metric,
+    PageView,
+    StoredReport,
+)
+from tasks.models.ats import (
+    Application,
+    Candidate,
+    CandidateSkill,
+    Interview,
+    Job,
+    JobSkill,
+    PipelineStatistic,
+    StageStay,
+)
+from tasks.models.careers import (
+    JobListing,
+    JobView,
+    PublicApplication,
+)
+from tasks.models.configurations import (
+    Category,
+    Company,
+    CompanyReview,
+    IntegrityFinding,
+    Skill,
+)
+from tasks.models.conversations import (
+    ContactSuggestion,
+    Conversation,
+    EmailNotice,
+    Message,
+    Participant,
+)
+from tasks.models.finance import (
+    Invoice,
+    InvoiceLine,
+    Payment,
+    PaymentAttempt,
+    Posting,
+    Refund,
+    Subscription,
+    SubscriptionChange,
+    Transfer,
+)
+from tasks.models.hr import (
+    Document,
+    Employee,
+    OnboardingTask,
+    TimeOffAccrual,
+    TimeOffBalance,
+    TimeOffPolicy,
+    TimeOffRequest,
+)
+from tasks.models.marketing import (
+    Campaign,
+    CampaignMessage,
+    Lead,
+    Newsletter,
+    NewsletterDelivery,
+    Subscriber,
+    Visit,
+)
+from tasks.models.notifications import (
+    Appointment,
+    DigestPreference,
+    Notification,
+)
 from tasks.models.operations import (
     Backup,
     CachedAggregate,
@@ -15,33 +84,124 @@ from tasks.models.operations import (
     IntegrationCheck,
     Lease,
 )
-from tasks.models.outbox import Mail
-from tasks.models.security import Archive, AuditEntry
-from tasks.models.tenants import Plan, Tenant
+from tasks.models.outbox import (
+    Mail,
+)
+from tasks.models.profiles import (
+    Consent,
+    IdentityCheck,
+    LoginAttempt,
+    Token,
+    Verification,
+)
+from tasks.models.security import (
+    AddressReputation,
+    Anomaly,
+    Archive,
+    AuditEntry,
+    Block,
+)
+from tasks.models.services import (
+    Contract,
+    Escrow,
+    Proposal,
+    Provider,
+    Review,
+    Service,
+    ServiceRequest,
+    ServiceView,
+)
+from tasks.models.tenants import (
+    Invitation,
+    Plan,
+    Tenant,
+    TenantUsage,
+    UsageAlert,
+)
 
 __all__ = [
+    "AddressReputation",
+    "Anomaly",
     "Application",
+    "Appointment",
     "Archive",
     "AuditEntry",
     "Backup",
+    "Block",
     "CachedAggregate",
+    "Campaign",
+    "CampaignMessage",
     "Candidate",
+    "CandidateSkill",
+    "Category",
     "Certificate",
+    "Company",
+    "CompanyReview",
+    "Consent",
+    "ContactSuggestion",
+    "Contract",
+    "Conversation",
     "DemoLoad",
+    "DigestPreference",
+    "DiversityFigure",
+    "Document",
+    "EmailNotice",
     "Employee",
+    "Escrow",
+    "IdentityCheck",
     "Integration",
     "IntegrationCheck",
+    "IntegrityFinding",
+    "Interview",
+    "Invitation",
     "Invoice",
+    "InvoiceLine",
     "Job",
+    "JobListing",
+    "JobSkill",
+    "JobView",
+    "Lead",
     "Lease",
+    "LoginAttempt",
     "LoginSession",
     "Mail",
+    "Message",
+    "Metric",
+    "Newsletter",
+    "NewsletterDelivery",
+    "Notification",
+    "OnboardingTask",
+    "PageView",
+    "Participant",
     "Payment",
     "PaymentAttempt",
+    "PipelineStatistic",
     "Plan",
     "Posting",
+    "Proposal",
+    "Provider",
+    "PublicApplication",
+    "Refund",
+    "Review",
+    "Service",
+    "ServiceRequest",
+    "ServiceView",
+    "Skill",
+    "StageStay",
+    "StoredReport",
+    "Subscriber",
     "Subscription",
+    "SubscriptionChange",
     "Tenant",
+    "TenantUsage",
+    "TimeOffAccrual",
+    "TimeOffBalance",
+    "TimeOffPolicy",
+    "TimeOffRequest",
+    "Token",
     "Transfer",
+    "UsageAlert",
     "User",
+    "Verification",
+    "Visit",
 ]

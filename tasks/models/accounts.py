@@ -29,10 +29,16 @@ class User(models.Model):
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
     last_login_at = models.DateTimeField(null=True)
+    daily_digest = models.BooleanField(default=False, help_text="wants yesterday's activity by e-mail")
+    password_changed_at = models.DateTimeField(null=True)
+    must_reset_password = models.BooleanField(default=False)
 
     class Meta:
         constraints = [one_of("user", "role", UserRole)]
-        indexes = [models.Index(fields=["tenant", "role"], name="user_tenant_role")]
+        indexes = [
+            models.Index(fields=["tenant", "role"], name="user_tenant_role"),
+            models.Index(fields=["password_changed_at"], name="user_password_changed"),
+        ]
 
     def __str__(self) -> str:
         return self.email

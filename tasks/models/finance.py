@@ -182,3 +182,59 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account}: {self.cents} {self.currency}"
+
+
+class SubscriptionChange(models.Model):
+    """A change of plan within a period, which the next invoice pro-rates."""
+
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="changes")
+    at = models.DateTimeField()
+    old_plan = models.ForeignKey(Plan, models.PROTECT, related_name="+")
+    new_plan = models.ForeignKey(Plan, models.PROTECT, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["subscription", "at"], name="subscriptionchange_at")]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} at {self.at:%Y-%m-%d}"
+
+
+class InvoiceLine(models.Model):
+    """One position of an invoice; its lines sum to its amount."""
+
+    invoice = models.ForeignKey(Invoice, models.CASCADE, related_name="lines")
+    text = models.CharField(max_length=200)
+    amount_cents = models.BigIntegerField(help_text="negative for a credit")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class RefundState(models.TextChoices):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Refund(models.Model):
+    """Money that goes back for a payment; the key makes the provider pay it once."""
+
+    State = RefundState
+
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
+    key = models.CharField(max_length=100, unique=True, help_text="idempotency key")
+    amount_cents = models.BigIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
+    reason = models.CharField(max_length=200, blank=True)
+    provider_id = models.CharField(max_length=80, blank=True)
+    requested_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [one_of("refund", "state", RefundState), at_least("refund", "amount_cents", 1)]
+        indexes = [models.Index(fields=["state", "id"], name="refund_state")]
+
+    def __str__(self) -> str:
+        return self.key

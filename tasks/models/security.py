@@ -63,3 +63,76 @@ class Archive(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+
+class AddressReputation(models.Model):
+    """What is thought of a network address, and whether it is shut out."""
+
+    address = models.GenericIPAddressField(unique=True)
+    score = models.FloatField(default=0, help_text="0 is neutral, 100 is the worst; decays with time")
+    updated_at = models.DateTimeField(db_index=True)
+    blocked_until = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(score__gte=0, score__lte=100), name="addressreputation_0_to_100"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.score:.0f}"
+
+
+class Block(models.Model):
+    """An address or an account that was shut out, with the reason."""
+
+    address = models.GenericIPAddressField(null=True)
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="blocks")
+    reason = models.CharField(max_length=200)
+    failures = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_index=True)
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(address__isnull=False) | models.Q(user__isnull=False),
+                name="block_of_something",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["address", "ends_at"], name="block_address"),
+            models.Index(fields=["user", "ends_at"], name="block_user"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class AnomalyKind(models.TextChoices):
+    COUNTRY = "country"
+    HOUR = "hour"
+    VOLUME = "volume"
+
+
+class Anomaly(models.Model):
+    """Something that a user did not do in the 30 days before."""
+
+    Kind = AnomalyKind
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="anomalies")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    day = models.DateField()
+    detail = models.CharField(max_length=200)
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            one_of("anomaly", "kind", AnomalyKind),
+            models.UniqueConstraint(fields=["user", "kind", "day", "detail"], name="anomaly_once_a_day"),
+        ]
+        indexes = [models.Index(fields=["day"], name="anomaly_day")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.user_id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
-from tasks.models.constraints import at_least, one_of
+from tasks.models.constraints import at_least, in_order, one_of
 
 
 class Plan(models.Model):
@@ -57,3 +57,87 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TenantUsage(models.Model):
+    """What a tenant used on one day, to be held against its plan."""
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="usage")
+    day = models.DateField()
+    users = models.PositiveIntegerField()
+    open_jobs = models.PositiveIntegerField()
+    candidates = models.PositiveIntegerField()
+    storage_mb = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "day"], name="tenantusage_once_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} on {self.day}"
+
+
+class UsageAlertLevel(models.TextChoices):
+    WARNING = "warning"  # from 80 % on
+    REACHED = "reached"  # from 100 % on
+
+
+class UsageAlert(models.Model):
+    """A limit of the plan that a tenant nears or has reached, until it no longer does."""
+
+    Level = UsageAlertLevel
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="usage_alerts")
+    resource = models.CharField(max_length=20, help_text="`users`, `open_jobs`, `candidates`, `storage_mb`")
+    level = models.CharField(max_length=8, choices=Level.choices)
+    raised_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            one_of("usagealert", "level", UsageAlertLevel),
+            models.UniqueConstraint(
+                fields=["tenant", "resource", "level"],
+                condition=models.Q(ended_at__isnull=True),
+                name="usagealert_one_running",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.resource} {self.level}"
+
+
+class InvitationState(models.TextChoices):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    EXPIRED = "expired"
+
+
+class Invitation(models.Model):
+    """A person asked to join a tenant."""
+
+    State = InvitationState
+
+    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    expired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            one_of("invitation", "state", InvitationState),
+            in_order("invitation", "created_at", "expires_at"),
+            models.UniqueConstraint(
+                fields=["tenant", "email"],
+                condition=models.Q(state="pending"),
+                name="invitation_one_pending",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "expires_at"], name="invitation_state_expires"),
+            models.Index(fields=["state", "expired_at"], name="invitation_state_expired"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.tenant_id}"

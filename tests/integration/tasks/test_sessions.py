@@ -11,7 +11,7 @@ import pytest
 
 from tasks import archives, batches, core, zumodra
 from tasks.errors import ArchiveError
-from tasks.models import Archive, AuditEntry, Lease, LoginSession
+from tasks.models import Archive, AuditEntry, Lease, LoginSession, Token
 from tests.integration.tasks import rows
 
 
@@ -59,7 +59,23 @@ def test_deleting_goes_in_steps(platform: Any) -> None:
         rows.session(person, platform.now)
     with CaptureQueriesContext(connection) as queries:
         assert batches.delete(LoginSession.objects.all(), size=3) == 7
-    assert len([q for q in queries if q["sql"].startswith("DELETE")]) == 3
+    assert len([q for q in queries if q["sql"].startswith('DELETE FROM "tasks_loginsession"')]) == 3
+
+
+def test_the_tokens_of_a_session_go_with_it(platform: Any) -> None:
+    person = rows.user(rows.tenant())
+    for idle in (0, 50):
+        session = rows.session(person, platform.now, idle_days=idle)
+        Token.objects.create(
+            user=person,
+            session=session,
+            kind="authentication",
+            key=str(idle),
+            created_at=platform.now,
+            expires_at=platform.now,
+        )
+    assert core.cleanup_old_sessions_task(now=platform.now)["deleted"] == 1
+    assert Token.objects.get().key == "0"
 
 
 def test_old_audit_entries_move_into_a_checked_archive(platform: Any) -> None:
