@@ -12,8 +12,8 @@ from tasks.models import Employee, LoginSession, Plan, Tenant, User
 
 PLANS = (
     # slug, name, cents a month, users, open jobs, candidates, storage in MB
-    ("starter", "Starter", 4_900, 5, 3, 200, 1_000),
-    ("growth", "Growth", 19_900, 25, 15, 2_000, 10_000),
+    ("starter", "Starter", 4_900, 3, 2, 50, 500),
+    ("growth", "Growth", 19_900, 10, 5, 500, 5_000),
     ("business", "Business", 59_900, 100, 60, 20_000, 100_000),
     ("enterprise", "Enterprise", 249_000, None, None, None, None),
 )
@@ -22,7 +22,8 @@ USERS = 400
 EMPLOYEES = 450
 SESSIONS = 1500
 SHARES = (("active", 26), ("trial", 7), ("past_due", 3), ("suspended", 1), ("expired", 2), ("cancelled", 1))
-FIRST = ("active", "past_due", "active", "past_due", "trial")  # however small the data set is
+TRIAL_ENDS = (-1, 1, 3, 7, 9, -2)  # days from now
+FIRST = ("active", "past_due", "active", "past_due", *["trial"] * 4)  # however small the data set is
 ROLES = (("member", 60), ("manager", 16), ("recruiter", 14), ("hr", 10))
 
 
@@ -45,7 +46,7 @@ def make_tenants(world: World) -> int:
     )
     plans = list(Plan.objects.filter(slug__in=[row[0] for row in PLANS]).order_by("price_cents"))
     dice, taken = world.dice("tenants"), set(Tenant.objects.values_list("slug", flat=True))
-    rows = []
+    rows, trials = [], 0
     for rank in range(world.many(TENANTS)):
         name = f"{dice.choice(words.COMPANY)} {dice.choice(words.TRADE)} {dice.choice(words.FORM)}"
         slug = _free(slugged(name.rsplit(" ", 1)[0]), taken)
@@ -54,11 +55,10 @@ def make_tenants(world: World) -> int:
         plan = (
             plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]
         )
-        ends = (
-            None
-            if state not in ("trial", "expired")
-            else world.now + timedelta(days=dice.choice((-2, -1, 1, 3, 7, 9)))
-        )
+        ends = None
+        if state == "trial":
+            ends = world.now + timedelta(days=TRIAL_ENDS[trials % len(TRIAL_ENDS)])
+            trials += 1
         if state == "expired":
             ends = world.now - timedelta(days=dice.randint(20, 90))
         rows.append(

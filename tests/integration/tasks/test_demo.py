@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 
 from tasks import demo, ledger
-from tasks.models import Tenant, User
+from tasks.models import (
+    Application,
+    Campaign,
+    Category,
+    Consent,
+    Contract,
+    Document,
+    Employee,
+    Escrow,
+    IdentityCheck,
+    Interview,
+    Invitation,
+    Job,
+    LoginAttempt,
+    Message,
+    Newsletter,
+    Notification,
+    OnboardingTask,
+    PageView,
+    Proposal,
+    PublicApplication,
+    Refund,
+    SubscriptionChange,
+    Tenant,
+    TimeOffRequest,
+    Token,
+    User,
+    Verification,
+    Visit,
+)
 from tests.integration.tasks.state import flush, snapshot
 
 
@@ -21,6 +53,86 @@ def test_loading_twice_adds_nothing(platform: Any) -> None:
     again = demo.load(scale=0.1, now=platform.now)
     assert (again["loaded"], again["rows"]) == (False, made["rows"])
     assert snapshot(platform) == before
+
+
+def test_every_table_that_tasks_read_is_filled(platform: Any) -> None:
+    demo.load(scale=0.6, now=platform.now)
+    empty = {m._meta.model_name for m in apps.get_app_config("tasks").get_models() if not m.objects.exists()}
+    assert empty == WRITTEN
+
+
+# What only tasks write.
+WRITTEN = {
+    "anomaly",
+    "archive",
+    "block",
+    "campaignmessage",
+    "certificate",
+    "contactsuggestion",
+    "diversityfigure",
+    "emailnotice",
+    "integrityfinding",
+    "invoiceline",
+    "lease",
+    "mail",
+    "metric",
+    "pipelinestatistic",
+    "storedreport",
+    "tenantusage",
+    "timeoffaccrual",
+    "usagealert",
+}
+
+# Work of each kind that waits in the data
+WAITING: list[tuple[str, Callable[[datetime], Any]]] = [
+    ("trials ended", lambda now: Tenant.objects.filter(state="trial", trial_ends_at__lte=now)),
+    ("invitations ended", lambda now: Invitation.objects.filter(state="pending", expires_at__lte=now)),
+    ("tokens ended", lambda now: Token.objects.filter(expires_at__lte=now)),
+    (
+        "identity checks ended",
+        lambda now: IdentityCheck.objects.filter(state="verified", expires_at__lte=now),
+    ),
+    ("consents ended", lambda now: Consent.objects.filter(state="given", expires_at__lte=now)),
+    ("verifications ended", lambda now: Verification.objects.filter(state="verified", expires_at__lte=now)),
+    ("old login history", lambda now: LoginAttempt.objects.filter(at__lt=now - timedelta(days=180))),
+    ("jobs past their end", lambda now: Job.objects.filter(state="open", closes_at__lte=now)),
+    (
+        "new for days",
+        lambda now: Application.objects.filter(stage="new", touched_at__lt=now - timedelta(days=3)),
+    ),
+    ("interviews soon", lambda now: Interview.objects.filter(state="scheduled", starts_at__gt=now)),
+    ("probation ends", lambda now: Employee.objects.filter(state="probation", probation_ends_on=now.date())),
+    ("anniversaries", lambda now: Employee.objects.filter(hired_on__month=now.month, hired_on__day=now.day)),
+    ("time off waits", lambda now: TimeOffRequest.objects.filter(state="pending")),
+    ("onboarding late", lambda now: OnboardingTask.objects.filter(done_at=None, due_on__lt=now.date())),
+    ("unsigned", lambda now: Document.objects.filter(state="pending", sign_by__lte=now)),
+    ("public applications", lambda now: PublicApplication.objects.filter(state="waiting")),
+    ("old page views", lambda now: PageView.objects.filter(at__lt=now - timedelta(days=90))),
+    ("old visits", lambda now: Visit.objects.filter(at__lt=now - timedelta(days=90))),
+    ("newsletter due", lambda now: Newsletter.objects.filter(state="scheduled", send_at__lte=now)),
+    ("campaign due", lambda now: Campaign.objects.filter(state="scheduled", starts_at__lte=now)),
+    ("notifications due", lambda now: Notification.objects.filter(state="scheduled", deliver_at__lte=now)),
+    ("notifications failed", lambda now: Notification.objects.filter(state="failed")),
+    (
+        "old proposals",
+        lambda now: Proposal.objects.filter(state="pending", created_at__lt=now - timedelta(days=30)),
+    ),
+    ("contracts to begin", lambda now: Contract.objects.filter(state="signed", starts_on__lte=now.date())),
+    (
+        "escrows to release",
+        lambda now: Escrow.objects.filter(state="held", hold_until__lte=now, contract__state="completed"),
+    ),
+    ("refunds", lambda now: Refund.objects.filter(state="approved")),
+    ("plan changes", lambda now: SubscriptionChange.objects.all()),
+    ("old messages", lambda now: Message.objects.filter(sent_at__lt=now - timedelta(days=730))),
+    ("messages on their way", lambda now: Message.objects.filter(state="sent")),
+    ("categories without use", lambda now: Category.objects.filter(used_at__lt=now - timedelta(days=90))),
+]
+
+
+def test_work_of_every_kind_waits(platform: Any) -> None:
+    demo.load(now=platform.now)
+    assert [what for what, rows in WAITING if not rows(platform.now).exists()] == []
 
 
 def test_other_sizes_come_on_top(platform: Any) -> None:
