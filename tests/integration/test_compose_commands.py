@@ -252,9 +252,8 @@ def test_command_runs_until_its_health_check_passes_and_ends(stack, name):
         assert not stack.healthy(name), "before it runs"
     with stack.start(name) as process:
         process.wait_until(lambda: stack.healthy(name), seconds=90)
-        status = process.end()
-    assert status in (0, -15), process.tail()
-    assert "Traceback" not in process.tail()
+        assert "Traceback" not in process.tail()
+        assert process.end() in (0, -15), process.tail()
 
 
 def test_database_health_check_passes(stack, postgresql_port):
