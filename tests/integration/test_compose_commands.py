@@ -189,12 +189,17 @@ def postgresql_port(password) -> Iterator[int]:
         command = [programs[-1] / "postgres", "-D", home / "data", "-p", str(port)]
         command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={home}"]
         with OwnProcess(command, env={}, cwd=home, log=home / "log", user=user) as process:
-            process.wait_until(lambda: listens(port), seconds=60)
-            login = {"user": "zumodra", "password": password["POSTGRES_PASSWORD"]}
-            with psycopg.connect(
-                host="127.0.0.1", port=port, dbname="postgres", autocommit=True, **login
-            ) as c:
-                c.execute("CREATE DATABASE zumodra")
+            login = {"user": "zumodra", "password": password["POSTGRES_PASSWORD"], "dbname": "postgres"}
+
+            def created() -> bool:  # the port is open before the server takes logins
+                try:
+                    with psycopg.connect(host="127.0.0.1", port=port, autocommit=True, **login) as session:
+                        session.execute("CREATE DATABASE zumodra")
+                except psycopg.OperationalError:
+                    return False
+                return True
+
+            process.wait_until(created, seconds=60)
             yield port
     finally:
         shutil.rmtree(home)
