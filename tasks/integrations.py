@@ -21,7 +21,7 @@ from tasks.models import Integration
 TIMEOUT = 3.0  # seconds for each probe
 
 
-class Off(Exception):  # noqa: N818 - a finding, not a fault
+class Off(Exception):
     """The integration is not configured."""
 
 

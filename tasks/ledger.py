@@ -62,19 +62,17 @@ def book_payments(payments: Sequence[Payment], at: datetime) -> int:
             state=Invoice.State.PAID, paid_at=at
         )
     return book(
-        (
-            Movement(
-                key=f"payment {payment.pk}",
-                at=payment.settled_at or at,
-                text=f"payment {payment.pk} of tenant {payment.tenant_id}",
-                currency=payment.currency,
-                cents={
-                    PROVIDER: payment.amount_cents,
-                    tenant_account(payment.tenant_id): -payment.amount_cents,
-                },
-            )
-            for payment in payments
+        Movement(
+            key=f"payment {payment.pk}",
+            at=payment.settled_at or at,
+            text=f"payment {payment.pk} of tenant {payment.tenant_id}",
+            currency=payment.currency,
+            cents={
+                PROVIDER: payment.amount_cents,
+                tenant_account(payment.tenant_id): -payment.amount_cents,
+            },
         )
+        for payment in payments
     )
 
 

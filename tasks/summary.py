@@ -38,7 +38,7 @@ class Summary(dict[str, Any]):
     """
 
     def __init__(self, *counters: str, **values: Any) -> None:
-        super().__init__({name: 0 for name in counters} | values | {"skipped": 0})
+        super().__init__(dict.fromkeys(counters, 0) | values | {"skipped": 0})
 
     def add(self, counter: str, count: int = 1) -> None:
         """Add `count` to a counter."""

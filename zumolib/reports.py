@@ -131,7 +131,9 @@ def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: P
     except DeadKernelError:
         return f"{source.name}: the kernel ended before the notebook did; is memory short?"
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
-        raise ReportError(f"{source.name} did not start: {error}; try `python -m ipykernel_launcher`") from None
+        raise ReportError(
+            f"{source.name} did not start: {error}; try `python -m ipykernel_launcher`"
+        ) from None
     return ""
 
 

@@ -25,7 +25,7 @@ MAX_PAGE = 100
 Answer = tuple[int, dict[str, Any]]
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
+class Refusal(Exception):
     """An error that the provider's protocol knows."""
 
     def __init__(self, status: int, kind: str, message: str, **more: Any) -> None:
