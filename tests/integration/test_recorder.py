@@ -91,6 +91,8 @@ def test_killed_stopped_and_cut_off_it_loses_nothing(server: Server, tmp_path: P
     sent = []
     with process(celery, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
         with recorder(server, folder) as first:
+            # RabbitMQ keeps events for recorders from the first recorder's first connection on.
+            until(lambda: state(folder).get("state") == "recording", 40, "the first recorder is there")
             sent += [send(n).id for n in range(20)]
             until(lambda: finished(folder) >= 20, 40, "the first tasks are recorded")
             sent += [send(n).id for n in range(150)]
