@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,6 +43,8 @@ def _url(value: str, schemes: tuple[str, ...], example: str) -> str:
         _ = split.port  # raises where the port is no number up to 65535
     except ValueError as error:
         raise ValueError(f"{error}; use {example}") from None
+    if split.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", split.path):
+        raise ValueError(f"{split.path!r} is no number of a Redis database; use {example}")
     if split.scheme not in schemes or not has_place:
         raise ValueError(f"expected one of {', '.join(s + '://' for s in schemes)}; use {example}")
     return value
@@ -76,6 +79,15 @@ def _database(value: str) -> str:
     return _url(
         value, ("postgres", "postgresql"), "postgres://user:password@host:5432/name or sqlite:////path"
     )
+
+
+def _time(value: str) -> str:
+    if value:
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("expected a time in UTC; use 2026-11-18T00:00:00") from None
+    return value
 
 
 def _listed(value: Any) -> Any:
@@ -152,6 +164,9 @@ class Conf(BaseSettings):
     ZUMO_HOSTS: Listed = Field(("localhost", "127.0.0.1"), description="names that the web pages answer to")
     ZUMO_TLS_DOMAINS: Listed = Field((), description="host:port of certificates to watch")
     ZUMO_SECRET_KEY: str = Field("", description="Django's secret key; the embedded stack makes its own")
+    ZUMO_NOW: Annotated[str, AfterValidator(_time)] = Field(
+        "", description="a frozen clock for tests and documentation, ISO 8601 UTC; empty means the real one"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -174,6 +189,13 @@ class Conf(BaseSettings):
     def database_url(self) -> str:
         """The database; without a setting, one SQLite file in ``ZUMO_HOME``."""
         return self.DATABASE_URL or f"sqlite:///{self.ZUMO_HOME / 'zumodra.sqlite3'}"
+
+    def now(self) -> datetime:
+        """The time in UTC; the frozen one where ``ZUMO_NOW`` is set."""
+        if not self.ZUMO_NOW:
+            return datetime.now(UTC)
+        at = datetime.fromisoformat(self.ZUMO_NOW)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
     @property
     def broker_is_redis(self) -> bool:

@@ -1,0 +1,10 @@
+"""Every module that holds tasks; importing this one registers them all with the Celery app in use.
+
+An app names it in its ``include`` setting, so that a new domain is added in this one place.
+"""
+
+from __future__ import annotations
+
+from tasks import analytics, core, zumodra
+
+MODULES = (analytics, core, zumodra)

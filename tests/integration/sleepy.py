@@ -1,0 +1,30 @@
+"""Tasks for tests: workers load them by ``--include tests.integration.sleepy``."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from celery import shared_task
+from celery.app.task import Task
+
+
+@shared_task(name="tests.sleepy")
+def sleepy(seconds: float = 0.0) -> int:
+    """Take a while; returns the process that did."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@shared_task(name="tests.flaky", bind=True)
+def flaky(self: Task, error: str, times: int) -> int:
+    """Raise `error` on the first runs; returns how often it was retried."""
+    if self.request.retries < times:
+        raise {"connection": ConnectionResetError, "value": ValueError}[error]("on purpose")
+    return int(self.request.retries)
+
+
+@shared_task(name="tests.limited", cluster_rate_limit="2/s")
+def limited() -> float:
+    """Run at most twice a second in the whole cluster; returns when it ran."""
+    return time.time()

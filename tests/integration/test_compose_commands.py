@@ -1,0 +1,265 @@
+"""Each command of docker-compose.yml, run once as a process until its own health check passes.
+
+Compose resolves the file with a fresh ``.env``; then the names of containers, ports and folders become
+those of this machine, and nothing else changes. RabbitMQ runs with the file's settings, and so does
+Redis, in the shape of Valkey.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from dotenv import dotenv_values
+
+from tests.integration.own_process import OwnProcess, free_port, listens
+from zumolib.conf import Conf
+from zumolib.dotenv import init
+from zumolib.stack.programs import valkey_binary
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCRIPTS = Path(sys.executable).parent
+RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's wrapper would change the user
+
+SERVICES = (
+    "celery-worker",
+    "celery-worker-critical",
+    "celery-worker-high",
+    "celery-worker-low",
+    "celery-beat",
+    "recorder",
+    "web",
+    "channels",
+    "jupyter",
+)
+
+
+@dataclass
+class Stack:
+    """The resolved services, in words of this machine."""
+
+    folder: Path
+    services: dict[str, Any]
+
+    def environment(self, name: str) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if key not in Conf.model_fields}
+        return {
+            **inherited,
+            **self.services[name]["environment"],
+            "HOME": str(self.folder),
+            "HOSTNAME": socket.gethostname(),
+            "PATH": os.pathsep.join([str(SCRIPTS), str(self.folder / "bin"), os.environ["PATH"]]),
+            "PYTHONPATH": str(PROJECT),
+            "ZUMO_HOME": str(self.folder / "home"),
+            "ZUMO_REPORTS": str(self.folder / "home" / "reports"),
+        }
+
+    def start(self, name: str) -> OwnProcess:
+        command = list(self.services[name]["command"])
+        if name == "jupyter" and os.getuid() == 0:
+            command.append("--allow-root")
+        return OwnProcess(command, env=self.environment(name), cwd=PROJECT, log=self.folder / f"{name}.log")
+
+    def healthy(self, name: str) -> bool:
+        kind, test = self.services[name]["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        checked = subprocess.run(
+            ["sh", "-c", test.replace("$$", "$")],
+            env=self.environment(name),
+            cwd=PROJECT,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return checked.returncode == 0
+
+
+def missing(reason: str) -> None:
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+
+def resolved(folder: Path) -> dict[str, Any]:
+    shutil.copy(PROJECT / "docker-compose.yml", folder)
+    shown = subprocess.run(
+        [SCRIPTS / "docker-compose", "config", "--format", "json"],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return json.loads(shown.stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("compose")
+    for part in ("bin", "home/run/metrics", "home/history", "tmp", "notebooks"):
+        (path / part).mkdir(parents=True)
+    # Found last on the path: used where the project is not installed, as in an editor's checkout.
+    script = path / "bin" / "zumo"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m zumolib "$@"\n')
+    script.chmod(0o755)
+    return path
+
+
+@pytest.fixture(scope="module")
+def password(folder):
+    """The generated values, by name."""
+    return dotenv_values(init(folder / ".env"))
+
+
+@pytest.fixture(scope="module")
+def rabbitmq_port(folder, password) -> Iterator[int]:
+    if not RABBITMQ.exists():
+        missing("RabbitMQ is not installed (Debian's package rabbitmq-server)")
+    port, epmd = free_port(), free_port()
+    home = folder / "rabbitmq"
+    home.mkdir()
+    (home / "plugins").write_text("[].")
+    (home / "rabbitmq.conf").write_text(
+        (PROJECT / "docker" / "rabbitmq.conf").read_text()
+        + "default_user = zumodra\ndefault_vhost = zumodra\n"
+        + f"default_pass = {password['RABBITMQ_DEFAULT_PASS']}\n"
+        + f"listeners.tcp.1 = 127.0.0.1:{port}\n"
+    )
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "ERL_EPMD_PORT": str(epmd),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": f"zumo{port}@localhost",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_PID_FILE": str(home / "pid"),
+    }
+    try:
+        with OwnProcess([RABBITMQ], env=env, cwd=home, log=home / "output") as process:
+            process.wait_until(lambda: listens(port), seconds=90)
+            yield port
+    finally:
+        # The port mapper runs on by itself; this one was started for our broker alone.
+        subprocess.run(["epmd", "-port", str(epmd), "-kill"], env=env, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def redis_port(folder, password) -> Iterator[int]:
+    port = free_port()
+    content = resolved(folder)["configs"]["redis"]["content"]
+    settings = f"{content}\nport {port}\nbind 127.0.0.1\ndir {folder}\n"
+    command = [valkey_binary(), "-"]
+    with OwnProcess(command, env={}, cwd=folder, log=folder / "valkey.log", stdin=settings) as process:
+        process.wait_until(lambda: listens(port), seconds=20)
+        yield port
+
+
+@pytest.fixture(scope="module")
+def postgresql_port(password) -> Iterator[int]:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        missing("PostgreSQL is not installed (Debian's package postgresql)")
+    port, user = free_port(), "postgres" if os.getuid() == 0 else None  # it refuses to run as root
+    home = Path(tempfile.mkdtemp(prefix="zumo-postgresql-"))  # pytest's folders are closed to other users
+    try:
+        (home / "password").write_text(password["POSTGRES_PASSWORD"])
+        (home / "log").touch()
+        if user:
+            for path in (home, home / "password"):
+                shutil.chown(path, user)
+        made = [programs[-1] / "initdb", "--username=zumodra", "--auth=scram-sha-256", "--encoding=UTF8"]
+        made += [f"--pwfile={home / 'password'}", f"--pgdata={home / 'data'}", "--no-sync"]
+        subprocess.run(made, user=user, cwd=home, capture_output=True, check=True, timeout=120)
+        command = [programs[-1] / "postgres", "-D", home / "data", "-p", str(port)]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={home}"]
+        with OwnProcess(command, env={}, cwd=home, log=home / "log", user=user) as process:
+            process.wait_until(lambda: listens(port), seconds=60)
+            login = {"user": "zumodra", "password": password["POSTGRES_PASSWORD"]}
+            with psycopg.connect(
+                host="127.0.0.1", port=port, dbname="postgres", autocommit=True, **login
+            ) as c:
+                c.execute("CREATE DATABASE zumodra")
+            yield port
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def stack(folder, password, rabbitmq_port, redis_port, postgresql_port) -> Stack:
+    web, jupyter = str(free_port()), str(free_port())
+    text = json.dumps(resolved(folder)["services"])
+    #   in the containers                   here
+    for inside, here in {
+        "@rabbitmq:5672": f"@127.0.0.1:{rabbitmq_port}",
+        "@redis:6379": f"@127.0.0.1:{redis_port}",
+        "@db:5432": f"@127.0.0.1:{postgresql_port}",
+        password["RABBITMQ_MANAGEMENT_URL"]: "",
+        "smtp://mailhog:1025": f"smtp://127.0.0.1:{free_port()}",
+        "/var/lib/zumo": f"{folder}/home",
+        "/app/notebooks": f"{folder}/notebooks",
+        "/tmp/celerybeat.pid": f"{folder}/tmp/celerybeat.pid",
+        "0.0.0.0": "127.0.0.1",
+        '"8000"': f'"{web}"',
+        "127.0.0.1:8000": f"127.0.0.1:{web}",
+        "--port=8888": f"--port={jupyter}",
+        "127.0.0.1:8888": f"127.0.0.1:{jupyter}",
+    }.items():
+        assert inside in text, inside
+        text = text.replace(inside, here)
+    return Stack(folder, json.loads(text))
+
+
+@pytest.fixture(scope="module")
+def migrated(stack) -> str:
+    """What the one-shot service printed, which all others wait for."""
+    process = stack.start("migrate")
+    assert process.process.wait(120) == 0, process.tail()
+    return process.tail()
+
+
+def test_every_service_of_ours_is_run_here(stack):
+    ours = {name for name, service in stack.services.items() if service["image"] == "zumodra-workbench"}
+    assert ours == {*SERVICES, "migrate"}
+
+
+def test_migrate_ends_well_and_may_run_again(stack, migrated):
+    assert "entries installed" in migrated
+    again = stack.start("migrate")
+    assert again.process.wait(120) == 0, again.tail()
+    assert "0 entries installed" in again.tail()
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize("name", SERVICES)
+def test_command_runs_until_its_health_check_passes_and_ends(stack, name):
+    if not name.startswith("celery-worker-"):  # their check is celery-worker's
+        assert not stack.healthy(name), "before it runs"
+    with stack.start(name) as process:
+        process.wait_until(lambda: stack.healthy(name), seconds=90)
+        status = process.end()
+    assert status in (0, -15), process.tail()
+    assert "Traceback" not in process.tail()
+
+
+def test_database_health_check_passes(stack, postgresql_port):
+    kind, test = stack.services["db"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    env = {"PATH": os.environ["PATH"], "PGPORT": str(postgresql_port)}
+    assert subprocess.run(["sh", "-c", test], env=env, check=False, timeout=30).returncode == 0
+    assert subprocess.run(["sh", "-c", test], env={**env, "PGPORT": "1"}, check=False, timeout=30).returncode

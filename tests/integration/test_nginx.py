@@ -1,0 +1,141 @@
+"""docker/nginx.conf in a real nginx: what it routes where, and what the server behind it is told."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.own_process import OwnProcess, free_port, listens
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
+SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+NGINX = shutil.which("nginx", path=SEARCHED)
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; the image brings its own")
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked, and by which name it goes."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"server": self.server.name, "path": self.path, "headers": dict(self.headers)})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output quiet."""
+
+
+@pytest.fixture(scope="module")
+def behind():
+    """Address of a stand-in for each server that nginx leads to."""
+    servers = {}
+    for name in ("web", "jupyter"):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        server.name = name
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers[name] = server
+    yield {name: f"http://127.0.0.1:{server.server_address[1]}" for name, server in servers.items()}
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory, behind):
+    folder = tmp_path_factory.mktemp("nginx")
+    folder.chmod(0o755)
+    day = folder / "reports" / "2026-01-16"
+    day.mkdir(parents=True)
+    (day / "daily.html").write_text("<title>Daily report</title>")
+    (folder / "mime.types").write_text("types { text/html html; }")
+    port = free_port()
+    text = CONFIGURATION.read_text()
+    #   in the image                      here
+    for inside, here in {
+        "http://web:8000": behind["web"],
+        "http://jupyter:8888": behind["jupyter"],
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "/srv/reports/": f"{folder}/reports/",
+        "/etc/nginx/mime.types": f"{folder}/mime.types",
+        "/tmp/nginx.pid": f"{folder}/nginx.pid",
+    }.items():
+        assert inside in text, inside
+        text = text.replace(inside, here)
+    folders = "".join(
+        f"{module}_temp_path {folder}/{module};"
+        for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(text.replace("http {", f"http {{ {folders}", 1))
+    user = "user root;" if os.getuid() == 0 else ""  # the reports lie in a folder of root's
+    command = [NGINX, "-e", "stderr", "-c", folder / "nginx.conf", "-g", f"daemon off; {user}"]
+    with OwnProcess(command, env=os.environ, cwd=folder, log=folder / "log") as process:
+        process.wait_until(lambda: listens(port), seconds=20)
+        yield f"http://127.0.0.1:{port}"
+
+
+#   asked for                          answered by
+ROUTES = {
+    "/admin/": "web",
+    "/admin/django_celery_beat/periodictask/?enabled__exact=1": "web",
+    "/health/": "web",
+    "/static/admin/css/base.css": "web",
+    "/lab/": "jupyter",
+    "/lab/api/kernels/1/channels?session_id=2": "jupyter",
+}
+
+
+@pytest.mark.parametrize(("path", "server"), ROUTES.items())
+def test_route(nginx, path, server):
+    answer = requests.get(nginx + path, timeout=10).json()
+    assert (answer["server"], answer["path"]) == (server, path)
+
+
+def test_host_is_passed_with_its_port(nginx):
+    """Django and Jupyter refuse a request whose origin is another host than theirs."""
+    answer = requests.get(f"{nginx}/admin/", timeout=10, headers={"Host": "localhost:8084"}).json()
+    assert answer["headers"]["Host"] == "localhost:8084"
+
+
+def test_websocket_upgrade_is_passed(nginx):
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    passed = requests.get(f"{nginx}/lab/api/events/subscribe", timeout=10, headers=headers).json()["headers"]
+    assert (passed["Upgrade"], passed["Connection"]) == ("websocket", "upgrade")
+
+
+@pytest.mark.parametrize(("path", "target"), [("/", "/admin/"), ("/lab", "/lab/"), ("/reports", "/reports/")])
+def test_redirect_names_no_port(nginx, path, target):
+    answer = requests.get(nginx + path, timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, target)
+
+
+def test_reports_are_listed_and_shown(nginx):
+    assert "2026-01-16/" in requests.get(f"{nginx}/reports/", timeout=10).text
+    page = requests.get(f"{nginx}/reports/2026-01-16/daily.html", timeout=10)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "Daily report" in page.text
+
+
+def test_reports_lead_nowhere_else(nginx):
+    for path in ("/reports../nginx.conf", "/reports/..%2fnginx.conf", "/reports/2026-01-17/"):
+        request = requests.Request("GET", nginx + "/").prepare()
+        request.url = nginx + path  # as it stands: a client's library would tidy it up
+        with requests.Session() as session:
+            assert session.send(request, timeout=10).status_code in (400, 404), path
+
+
+def test_nothing_else_is_open(nginx):
+    for path in ("/metrics", "/nothing"):
+        assert requests.get(nginx + path, timeout=10).status_code == 404
+
+
+def test_its_own_health(nginx):
+    assert requests.get(f"{nginx}/nginx-health", timeout=10).status_code == 204

@@ -1,0 +1,134 @@
+"""The committed notebooks, run on a recorded history, a schedule and a clock that never change.
+
+``python -m tests.notebooks`` runs them by nbval and compares with the outputs they carry;
+``python -m tests.notebooks --write`` stores the outputs anew, the only way they are ever made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from tests import recorded
+from zumolib.conf import PROJECT
+
+NOTEBOOKS = PROJECT / "notebooks"
+NOW = recorded.END
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The frozen world, made in `folder`: what a kernel or a process needs in order to live in it."""
+    recorded.make(folder / "history")
+    made = {
+        "ZUMO_HOME": str(folder / "home"),
+        "ZUMO_HISTORY": str(folder / "history"),
+        "ZUMO_NOW": NOW.replace(tzinfo=None).isoformat(),
+        "DATABASE_URL": f"sqlite:///{folder / 'schedule.sqlite3'}",
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "ZUMO_READ_ONLY": "true",
+    }
+    world = {**os.environ, **made}
+    subprocess.run(
+        [sys.executable, "-m", "tests.notebooks", "--schedule"], env=world, cwd=PROJECT, check=True
+    )
+    return world
+
+
+def install_schedule() -> None:
+    """Put every entry of the code into the database of this process, last dispatched at the frozen time.
+
+    The app is one that knows a task of every name, so that the outputs do not depend on which tasks the
+    platform has by now.
+    """
+    from celery import Celery
+
+    from zumolib import beat, orm
+    from zumolib.schedule import ENTRIES
+
+    orm.ready()
+    from django.core.management import call_command
+    from django_celery_beat.models import PeriodicTask
+
+    call_command("migrate", verbosity=0)
+
+    def nothing() -> None:
+        """Never called."""
+
+    app = Celery("recorded", set_as_current=False)
+    for name in {entry.task for entry in ENTRIES}:
+        app.task(name=name, shared=False)(nothing)
+    beat.install(app)
+    PeriodicTask.objects.filter(interval__isnull=False).update(last_run_at=NOW)
+
+
+def paths() -> list[Path]:
+    """Every notebook of the project."""
+    return sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def execute(path: Path, world: dict[str, str]) -> NotebookNode:
+    """Run a notebook from top to bottom; what it gives has counts and outputs and nothing of this machine."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": path.parent}}
+    )
+    client.execute(env=world)
+    return stripped(notebook)
+
+
+def stripped(notebook: NotebookNode) -> NotebookNode:
+    """Without widget state, timings and what names this machine's kernel."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k == "tags"})
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook
+
+
+def write(world: dict[str, str]) -> None:
+    """Run each notebook and store its outputs in place."""
+    for path in paths():
+        print(f"running {path.relative_to(PROJECT)}", flush=True)
+        nbformat.write(execute(path, world), path)
+
+
+def compare(world: dict[str, str]) -> int:
+    """Run nbval over the notebooks; its exit code."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=120", "--nbval-current-env",
+               "-q", "-p", "no:cacheprovider", *map(str, paths())]  # fmt: skip
+    return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
+
+
+def main() -> int:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.notebooks", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="store the outputs instead of comparing them")
+    parser.add_argument("--schedule", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.schedule:
+        install_schedule()
+        return 0
+    with tempfile.TemporaryDirectory(prefix="zumo-notebooks-") as folder:
+        world = environment(Path(folder))
+        if asked.write:
+            write(world)
+            return 0
+        return compare(world)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Pictures of the running product for the README: ``python -m tests.screenshots``.
+
+Opens each notebook in the JupyterLab of the running embedded stack, runs it, and photographs it with
+Debian's Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from zumolib.conf import PROJECT, conf
+from zumolib.errors import StackError
+from zumolib.stack.plan import Plan
+
+PICTURES = {"21-task-latency": "task-latency", "10-queue-depth": "queue-depth"}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+
+
+def chromium() -> str:
+    """Path of the system's Chromium.
+
+    Raises
+    ------
+    StackError
+        When there is none.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        raise StackError("chromium is not installed; on Debian: apt install chromium")
+    return found
+
+
+def open_notebook(
+    browser: Browser, plan: Plan, notebook: str, *, width: int = 1280, height: int = 1000
+) -> Page:
+    """A page with the notebook in JupyterLab's single-document mode, its kernel started."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    base = f"http://127.0.0.1:{plan.ports['jupyter']}"
+    page.goto(f"{base}/doc/tree/{quote(notebook)}?token={plan.jupyter_token}&reset")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    return page
+
+
+def run_all(page: Page) -> None:
+    """Run every cell and wait until the kernel is idle and the charts are drawn."""
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="busy"]', timeout=60_000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+
+
+def end_sessions(plan: Plan) -> None:
+    """End every kernel, so that each picture starts from a fresh one."""
+    base = f"http://127.0.0.1:{plan.ports['jupyter']}/api/sessions"
+    headers = {"Authorization": f"token {plan.jupyter_token}"}
+    for session in requests.get(base, headers=headers, timeout=10).json():
+        requests.delete(f"{base}/{session['id']}", headers=headers, timeout=10).raise_for_status()
+
+
+def main(folder: Path) -> None:
+    """Photograph every notebook of :data:`PICTURES` into `folder`."""
+    plan = Plan.load(conf().ZUMO_HOME)
+    if plan is None:
+        raise StackError("the embedded stack has not been started here; run `make run` first")
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        for notebook, picture in PICTURES.items():
+            page = open_notebook(browser, plan, f"notebooks/{notebook}.ipynb")
+            run_all(page)
+            page.screenshot(path=folder / f"{picture}.png")
+            page.close()
+            end_sessions(plan)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "docs")

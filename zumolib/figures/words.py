@@ -1,0 +1,67 @@
+"""Numbers as people say them: 1.2 s, 3 min 20 s, 12,345, 0.4 %."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def duration(seconds: float) -> str:
+    """A duration in seconds, to two or three digits: 12 ms, 1.2 s, 3 min 20 s, 2 h 5 min."""
+    if seconds is None or math.isnan(seconds):
+        return "–"
+    if seconds < 0:
+        return f"−{duration(-seconds)}"
+    if seconds < 0.0005:
+        return "0 s"
+    if seconds < 0.9995:
+        return f"{float(f'{seconds * 1000:.2g}'):.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    whole = round(seconds)
+    if whole >= 3_600:
+        whole = round(seconds / 60) * 60
+    if whole >= 86_400:
+        whole = round(seconds / 3_600) * 3_600
+    parts: list[tuple[int, str]] = []
+    for unit, size in _UNITS:
+        if whole >= size or parts:
+            parts.append((whole // size, unit))
+            whole %= size
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
+
+
+def number(value: float) -> str:
+    """A count with thousands separators."""
+    return "–" if value is None or math.isnan(value) else f"{value:,.0f}"
+
+
+def counted(value: float, noun: str, plural: str = "") -> str:
+    """A count with its noun: 1 message, 2 messages, no messages."""
+    some = plural or f"{noun}s"
+    return f"no {some}" if value == 0 else f"{number(value)} {noun if value == 1 else some}"
+
+
+def share(value: float) -> str:
+    """A share of 1 in percent, without rounding a failure away: 0 %, 0.04 %, 3.1 %, 12 %."""
+    if value is None or math.isnan(value):
+        return "–"
+    percent = value * 100
+    if percent in (0, 100):
+        return f"{percent:.0f} %"
+    return f"{percent:.0f} %" if 9.95 <= percent < 99.5 else f"{float(f'{percent:.2g}'):g} %"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a list in a sentence: a, b and c."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def short(name: str, length: int = 44) -> str:
+    """A task's name cut in front, where names are alike."""
+    return name if len(name) <= length else f"…{name[-length + 1 :]}"

@@ -1,0 +1,181 @@
+"""The schedule as frames: entries as the database has them, their firings, and where those crowd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from zumolib import firings as expansion
+from zumolib.conf import conf
+from zumolib.frames.window import Window
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from django_celery_beat.models import PeriodicTask
+
+COLUMNS = (
+    "name",
+    "task",
+    "queue",
+    "schedule",
+    "kind",
+    "enabled",
+    "timezone",
+    "last_run_at",
+    "start_time",
+    "expires",
+    "when",
+)
+KINDS = ("crontab", "interval", "clocked", "solar")
+MOMENTS = ("last_run_at", "start_time", "expires")
+
+
+def entries(app: Celery | None = None) -> pd.DataFrame:
+    """The schedule as beat has it, one row an entry, by name.
+
+    Parameters
+    ----------
+    app
+        Whose routes decide where an entry without a queue lands; None means the one of ``ZUMO_APP``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name``, ``task``, ``queue`` (where it lands), ``schedule`` (readable), ``kind`` (crontab, interval,
+        clocked or solar), ``enabled``, ``timezone`` (IANA name), ``last_run_at``, ``start_time``,
+        ``expires`` (UTC, NaT where unset) and ``when`` (what :func:`zumolib.firings.expand` takes; None
+        for solar entries, whose times depend on a place).
+    """
+    from zumolib import beat, orm
+
+    orm.ready()
+    from django_celery_beat.models import PeriodicTask
+
+    app = app or _our_app()
+    # Every row, read from the table: django-celery-beat's `all_as_schedule` gives only what is due soon.
+    rows = PeriodicTask.objects.select_related(*KINDS).order_by("name")
+    frame = pd.DataFrame(
+        [
+            {
+                "name": row.name,
+                "task": row.task,
+                "queue": beat.landing_queue(app, row.task, row.queue),
+                "schedule": beat.schedule_text(row),
+                "kind": kind,
+                "enabled": row.enabled,
+                "timezone": str(row.crontab.timezone) if row.crontab else "UTC",
+                "last_run_at": row.last_run_at,
+                "start_time": row.start_time,
+                "expires": row.expires,
+                "when": _when(row, kind),
+            }
+            for row in rows
+            for kind in [next(kind for kind in KINDS if getattr(row, kind))]
+        ],
+        columns=list(COLUMNS),
+    )
+    for column in MOMENTS:
+        frame[column] = pd.to_datetime(frame[column], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """Every firing of the enabled entries in a window.
+
+    Intervals keep the phase of their last dispatch. An entry fires not before its ``start_time`` and not
+    from its ``expires`` on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a firing, by time: ``at`` (UTC), ``name``, ``task``, ``queue``.
+    """
+    enabled = entries[entries["enabled"].astype(bool)].reset_index(drop=True)
+    found = expansion.expand(list(enabled["when"]), window.start, window.end)
+    result = found.join(enabled[["name", "task", "queue", "start_time", "expires"]], on="entry")
+    begun = result["start_time"].isna() | (result["at"] >= result["start_time"])
+    going = result["expires"].isna() | (result["at"] < result["expires"])
+    return result.loc[begun & going, ["at", "name", "task", "queue"]].reset_index(drop=True)
+
+
+def note(entries: pd.DataFrame, window: Window) -> str:
+    """Source, age and completeness of what the schedule says about a window, as one line."""
+    enabled = int(entries["enabled"].sum())
+    text = f"Source: schedule in the database, {enabled:,} of {len(entries):,} entries enabled"
+    unplaced = int((entries["enabled"] & entries["when"].isna()).sum())
+    if unplaced:
+        text += f", {unplaced:,} that follow the sun left out"
+    return f"{text}; {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
+
+
+def load(entries: pd.DataFrame, firings: pd.DataFrame) -> pd.DataFrame:
+    """What the schedule asks of each queue, most firings first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue``, ``entries``, ``disabled`` (of those) and ``firings`` (counts).
+    """
+    grouped = entries.groupby("queue", observed=True)["enabled"]
+    frame = pd.DataFrame({"entries": grouped.size(), "disabled": grouped.apply(lambda on: int((~on).sum()))})
+    frame["firings"] = firings.groupby("queue", observed=True).size().reindex(frame.index, fill_value=0)
+    return frame.reset_index().sort_values(["firings", "queue"], ascending=[False, True], ignore_index=True)
+
+
+def density(firings: pd.DataFrame, *, zone: str = "UTC") -> pd.DataFrame:
+    """Firings by weekday and hour.
+
+    Returns
+    -------
+    pandas.DataFrame
+        168 rows: ``weekday`` (0 is Monday), ``hour`` (0 to 23), both on the wall clock of `zone`, and
+        ``count`` (firings in the whole window: over one week, firings a week).
+    """
+    at = firings["at"].dt.tz_convert(zone)
+    cells = pd.MultiIndex.from_product([range(7), range(24)], names=["weekday", "hour"])
+    count = firings.groupby([at.dt.weekday.rename("weekday"), at.dt.hour.rename("hour")]).size()
+    return count.reindex(cells, fill_value=0).rename("count").reset_index().astype("int64")
+
+
+def by_hour(firings: pd.DataFrame, *, zone: str = "UTC") -> pd.DataFrame:
+    """Firings by hour of the day (on the wall clock of `zone`) and queue: ``hour``, ``queue``, ``count``."""
+    hour = firings["at"].dt.tz_convert(zone).dt.hour.rename("hour")
+    return firings.groupby([hour, "queue"], observed=True).size().rename("count").reset_index()
+
+
+def crowded(firings: pd.DataFrame) -> pd.DataFrame:
+    """Minutes by the number of entries due in them, most first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``at`` (start of the minute, UTC), ``count`` and ``queue_counts`` (text: "default 6, hr 2").
+    """
+    minute = firings["at"].dt.floor("min")
+    counts = firings.groupby([minute, "queue"], observed=True).size().rename("count").reset_index()
+    counts = counts.sort_values(["at", "count", "queue"], ascending=[True, False, True])
+    counts["text"] = counts["queue"].astype(str) + " " + counts["count"].astype(str)
+    frame = counts.groupby("at").agg(count=("count", "sum"), queue_counts=("text", ", ".join)).reset_index()
+    return frame.sort_values(["count", "at"], ascending=[False, True], ignore_index=True)
+
+
+def _our_app() -> Celery:
+    from celery.app.utils import find_app
+
+    return find_app(conf().ZUMO_APP)
+
+
+def _when(row: PeriodicTask, kind: str) -> expansion.Spec | None:
+    match kind:
+        case "crontab":
+            names = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
+            fields: dict[str, Any] = {name: getattr(row.crontab, name) for name in names}
+            return expansion.Cron(**fields, zone=str(row.crontab.timezone))
+        case "interval":
+            # Beat counts from the last dispatch; before the first one, from the row's last change.
+            anchor = row.last_run_at or row.date_changed
+            return expansion.Every(row.interval.schedule.run_every.total_seconds(), anchor)
+        case "clocked":
+            return expansion.Once(row.clocked.clocked_time)
+    return None
