@@ -268,3 +268,15 @@ def test_a_stream_that_cannot_be_written_fails_no_task(
         assert app.tasks["tiny.double"].delay(2).id
         assert connection.default_channel.client.llen("tiny") == 2
     assert len([r for r in caplog.records if "missing in the stream" in r.message]) == 1
+
+
+def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> None:
+    app = tiny.make(server.url)
+    with recording(app, tmp_path) as found:
+        until(lambda: found.state.state == "recording", 20, "it records")
+        headers = {"periodic_task_name": "nightly"}
+        task_id = app.tasks["tiny.double"].apply_async((1,), headers=headers).id
+        until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded")
+    frame = tasks(tmp_path).set_index("task_id")
+    assert frame.loc[task_id, "entry"] == "nightly"
+    assert frame.loc[task_id, "state"] == "PENDING"
