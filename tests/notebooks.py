@@ -58,6 +58,7 @@ def install_schedule() -> None:
     from django_celery_beat.models import PeriodicTask
 
     call_command("migrate", verbosity=0)
+
     def nothing() -> None:
         """Never called."""
 

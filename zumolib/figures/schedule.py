@@ -130,10 +130,10 @@ def crowded(frame: pd.DataFrame, *, top: int = 10, note: str = "", zone: str = "
             hovertemplate="%{y}: %{x:,.0f} entries due<extra></extra>",
         )
     )
-    figure.update_xaxes(title_text="entries due in the same minute", range=[0, shown["count"].max() * 2.6])
+    figure.update_xaxes(visible=False, range=[0, shown["count"].max() * 2.6])
     figure.update_yaxes(showgrid=False, ticklabelstandoff=6)
     most = frame["count"].max()
     times = [f"{moment:%a %H:%M}" for moment in frame.loc[frame["count"].eq(most), "at"].dt.tz_convert(zone)]
     when = listed(times[:3]) if len(times) <= 3 else f"{len(times)} moments, first on {times[0]}"
     title = f"At most {counted(most, 'entry', 'entries')} are due in one minute: {when}"
-    return theme.titled(figure, title, note=note, height=150 + 26 * len(shown))
+    return theme.titled(figure, title, note=note, height=110 + 26 * len(shown))

@@ -27,7 +27,9 @@ def test_bins_grow_with_the_window(hours: float, seconds: int) -> None:
 def test_a_bin_keeps_its_highest_depth(history: History) -> None:
     sampled = history.depths(WINDOW.start, WINDOW.end)
     frame = queues.depth(history, WINDOW)
-    assert frame.groupby("queue")["ready"].max().to_dict() == sampled.groupby("queue")["ready"].max().to_dict()
+    assert (
+        frame.groupby("queue")["ready"].max().to_dict() == sampled.groupby("queue")["ready"].max().to_dict()
+    )
     assert frame["samples"].sum() == len(sampled)
     assert set(frame["queue"]) == set(recorded.QUEUES)
 

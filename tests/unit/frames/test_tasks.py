@@ -79,7 +79,9 @@ def test_failures_of_the_outage(records: pd.DataFrame) -> None:
 
 
 def test_no_tasks_give_empty_frames_of_the_same_columns(history: History, records: pd.DataFrame) -> None:
-    nothing = tasks.records(history, Window(recorded.END + timedelta(days=3), recorded.END + timedelta(days=4)))
+    nothing = tasks.records(
+        history, Window(recorded.END + timedelta(days=3), recorded.END + timedelta(days=4))
+    )
     assert list(tasks.latency(nothing).columns) == list(tasks.latency(records).columns)
     assert list(tasks.failures(nothing).columns) == list(tasks.failures(records).columns)
     assert tasks.summary(nothing).empty
