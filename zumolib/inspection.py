@@ -200,7 +200,7 @@ def broker_errors(app: Celery, broken_by: tuple[type[BaseException], ...]) -> It
     """Turn a broker's many errors into one that names the broker and the remedy."""
     try:
         yield
-    except (*broken_by, KombuError, OSError) as error:
+    except (*broken_by, KombuError, OSError) as error:  # type: ignore[misc]
         place = hide(app.conf.broker_read_url or app.conf.broker_url)
         raise BrokerError(
             f"{place} does not answer ({error}); start the broker or correct its URL"

@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import secrets
 import threading
 import time
@@ -25,7 +26,8 @@ from typing import IO, Any
 from celery import Celery
 
 from zumolib import events, sources
-from zumolib.errors import BrokerError, HistoryError
+from zumolib.conf import hide
+from zumolib.errors import BrokerError, HistoryError, InputError
 from zumolib.history import History
 from zumolib.inspection import Depths
 
@@ -34,10 +36,10 @@ logger = logging.getLogger(__name__)
 COMPACT_SECONDS = 15.0
 WAITING_SECONDS = 5.0  # between two questions for the number of events that wait at the broker
 RATE_SECONDS = 10.0  # events a second are the mean of this long
-LONGEST_PAUSE = 30.0  # seconds between two attempts to connect
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between two attempts to connect
 
-# Rows held while the disk refuses them. The broker keeps what is not taken; with pub/sub nobody does,
-# and the oldest are dropped and counted.
+# Rows held with pub/sub while the disk refuses them; then the oldest are dropped and counted. Other
+# sources take no more than their prefetch, and the broker keeps the rest.
 HELD_ROWS = 50_000
 
 
@@ -84,6 +86,11 @@ class Recorder:
         Delete days older than this; None keeps all.
     management_url
         RabbitMQ's management API, for unacked messages.
+
+    Raises
+    ------
+    InputError
+        `name` is not fit for a file name.
     """
 
     def __init__(
@@ -97,6 +104,8 @@ class Recorder:
         retain_days: int | None = None,
         management_url: str = "",
     ) -> None:
+        if not re.fullmatch(r"[\w.@-]{1,100}", name):
+            raise InputError(f"name={name!r}: is part of a file name; use letters, digits, dots and dashes")
         self.app = app
         self.history = history
         self.interval = interval
@@ -126,51 +135,58 @@ class Recorder:
             ]
             for thread in threads:
                 thread.start()
-            pause = 0.5
+            pause = SHORTEST_PAUSE
             while not stop.is_set():
+                began = time.monotonic()
                 try:
-                    source = sources.connect(self.app, self.name)
+                    self._record(stop)
                 except self._errors as error:
-                    self._report("broker down", f"{error}; trying again every {pause:.0f} s")
+                    self._lose(error)
+                except Exception as error:
+                    logger.exception("Recorder %s stumbled; it connects anew", self.name)
+                    self._lose(error)
+                if not stop.is_set():
+                    pause = SHORTEST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
                     stop.wait(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)
-                    continue
-                pause = 0.5
-                self._record(source, stop)
             for thread in threads:
                 thread.join(timeout=5)
             self._depths.close()
             self._report("stopped", "")
 
-    def _record(self, source: sources.Source, stop: threading.Event) -> None:
-        """Take and flush until the broker goes away or `stop` is set."""
+    def _record(self, stop: threading.Event) -> None:
+        """Take and flush until the broker goes away, which raises, or `stop` is set."""
+        source = sources.connect(self.app, self.name)
         self.state.source = source.kind
         self._report("recording", "")
         flush_at = time.monotonic() + self.interval
         ask_at = 0.0
         try:
             while not stop.is_set():
-                wait = max(0.01, flush_at - time.monotonic())
-                if len(self._rows) < HELD_ROWS or source.kind == "pubsub":
-                    self._accept(source, source.take(min(wait, self.interval)))
-                else:
-                    stop.wait(wait)
-                if time.monotonic() >= flush_at:
-                    self._flush(source)
-                    flush_at = time.monotonic() + self.interval
-                    if time.monotonic() >= ask_at:
-                        self.state.waiting = source.waiting()
-                        ask_at = time.monotonic() + WAITING_SECONDS
-                    self._write_state()
+                wait = min(self.interval, max(0.01, flush_at - time.monotonic()))
+                self._accept(source, source.take(wait))
+                if time.monotonic() < flush_at and not (source.full() and self.state.state == "recording"):
+                    continue
+                flush_at = time.monotonic() + self.interval
+                self._flush(source)
+                if time.monotonic() >= ask_at:
+                    self.state.waiting = source.waiting()
+                    ask_at = time.monotonic() + WAITING_SECONDS
+                self._write_state()
             self._flush(source)
-        except self._errors as error:
-            self.state.reconnects += 1
-            # What is held may be delivered again; better twice than never.
-            self._flush(None)
-            self._report("broker down", str(error))
         finally:
             with contextlib.suppress(*self._errors):
                 source.close()
+
+    def _lose(self, error: BaseException) -> None:
+        """The connection is gone: keep what is held, if the disk lets us."""
+        self.state.reconnects += 1
+        self._flush(None)
+        if self._rows and self.state.source != "pubsub":
+            # Not settled, so the broker delivers them again.
+            self._rows = []
+            self.state.held = 0
+        self._report("broker down", f"{hide(self.app.conf.broker_url)}: {error}; it is tried again")
 
     def _accept(self, source: sources.Source, messages: list[sources.Taken]) -> None:
         for message in messages:

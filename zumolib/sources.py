@@ -24,8 +24,9 @@ from uuid import uuid4
 
 from celery import Celery
 from celery.events.event import get_exchange
-from kombu import Consumer, Queue
-from kombu.exceptions import ContentDisallowed, DecodeError
+from kombu.entity import Queue
+from kombu.exceptions import ContentDisallowed, DecodeError, KombuError
+from kombu.messaging import Consumer
 from kombu.utils.json import loads
 
 from zumolib import dispatch
@@ -65,6 +66,9 @@ class Source(Protocol):
     def take(self, timeout: float) -> list[Taken]:
         """Messages that come within `timeout` seconds; waits no longer once there are some."""
 
+    def full(self) -> bool:
+        """Whether no more comes until what was taken is settled."""
+
     def settle(self) -> None:
         """Tell the broker that all messages taken are on disk."""
 
@@ -100,7 +104,7 @@ def connect(app: Celery, name: str) -> Source:
 def errors(app: Celery) -> tuple[type[BaseException], ...]:
     """What a source raises when its broker goes away or refuses."""
     transport = app.connection_for_read().get_transport_cls()
-    return (*transport.connection_errors, *transport.channel_errors, OSError)
+    return (*transport.connection_errors, *transport.channel_errors, KombuError, OSError)
 
 
 class _Stream:
@@ -121,7 +125,8 @@ class _Stream:
         self._make_group()
 
     def take(self, timeout: float) -> list[Taken]:
-        if len(self._taken) >= PREFETCH:
+        if self.full():
+            time.sleep(timeout)
             return []
         if self._own_since is not None:
             found = self._read(self._own_since, None)
@@ -138,6 +143,9 @@ class _Stream:
             if claimed:
                 return self._messages(claimed)
         return self._messages(self._read(b">", max(1, int(timeout * 1000))))
+
+    def full(self) -> bool:
+        return len(self._taken) >= PREFETCH
 
     def settle(self) -> None:
         if self._taken:
@@ -232,6 +240,7 @@ class _Messages:
         self._durable = durable
         self._got: list[Taken] = []
         self._last: Any = None
+        self._unsettled = 0
         self._channel = connection.channel()
         exchange = get_exchange(connection, name=app.conf.event_exchange)
         self._queue = self._declare(exchange) if durable else self._passing(exchange)
@@ -260,10 +269,14 @@ class _Messages:
         found, self._got = self._got, []
         return found
 
+    def full(self) -> bool:
+        return self._unsettled >= PREFETCH
+
     def settle(self) -> None:
         if self._last is not None:
             self._last.ack(multiple=True)
             self._last = None
+        self._unsettled = 0
 
     def waiting(self) -> int | None:
         if not self._durable:
@@ -277,6 +290,7 @@ class _Messages:
         now = time.time()
         if self._durable:
             self._last = message
+            self._unsettled += 1
         try:
             self._got.append(Taken(message.decode(), now))
         except (DecodeError, ContentDisallowed, ValueError, TypeError, LookupError, RecursionError) as error:

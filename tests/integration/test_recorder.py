@@ -1,0 +1,268 @@
+"""The recorder against real brokers and a real worker: nothing that was sent is lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import kombu
+import pandas as pd
+import pytest
+from celery import Celery
+
+from tests.integration import tiny
+from tests.services.processes import end, process, until
+from tests.services.rabbitmq import RabbitMQ
+from tests.services.valkey import Valkey
+from zumolib import dispatch, sources
+from zumolib.errors import HistoryError, InputError
+from zumolib.history import History
+from zumolib.recorder import Recorder
+
+Server = Valkey | RabbitMQ
+
+
+@pytest.fixture(scope="module", params=["valkey", "rabbitmq"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    found: Server = Valkey() if request.param == "valkey" else RabbitMQ()
+    try:
+        found.start()
+        yield found
+    finally:
+        found.remove()
+
+
+@pytest.fixture(scope="module")
+def valkey_server() -> Iterator[Valkey]:
+    found = Valkey()
+    try:
+        found.start()
+        yield found
+    finally:
+        found.remove()
+
+
+def tasks(folder: Path) -> pd.DataFrame:
+    now = datetime.now(UTC)
+    return History(folder).tasks(now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+def finished(folder: Path) -> int:
+    frame = tasks(folder)
+    return int(frame["finished"].notna().sum())
+
+
+def state(folder: Path, name: str = "one") -> dict[str, object]:
+    try:
+        return dict(json.loads((folder / f"recorder-{name}.json").read_text()))
+    except FileNotFoundError:
+        return {}
+
+
+def recorder(server: Server, folder: Path, name: str = "one"):  # type: ignore[no-untyped-def]
+    log = folder.with_name("recorder.log")
+    return process(["tests.integration.record", server.url, str(folder), name], log)
+
+
+@contextmanager
+def recording(app: Celery, folder: Path, **options: object) -> Iterator[Recorder]:
+    """A recorder in a thread of this process."""
+    stop = threading.Event()
+    found = Recorder(app, History(folder), **{"interval": 0.1, "name": "one", **options})  # type: ignore[arg-type]
+    thread = threading.Thread(target=found.run, args=(stop,))
+    thread.start()
+    try:
+        yield found
+    finally:
+        stop.set()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def test_killed_stopped_and_cut_off_it_loses_nothing(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    app = tiny.make(server.url)
+    send = app.tasks["tiny.double"].delay
+    celery = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "2", "-E", "-l", "warning"]
+    sent = []
+    with process(celery, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
+        with recorder(server, folder) as first:
+            sent += [send(n).id for n in range(20)]
+            until(lambda: finished(folder) >= 20, 40, "the first tasks are recorded")
+            sent += [send(n).id for n in range(150)]
+            began = int(state(folder)["events"])  # type: ignore[call-overload]
+            until(lambda: int(state(folder)["events"]) > began, 20, "some of the stream is on disk")  # type: ignore[call-overload]
+            first.kill()
+            first.wait()
+        sent += [send(n).id for n in range(50)]  # nobody records
+        with recorder(server, folder) as second:
+            until(lambda: finished(folder) >= len(sent), 40, "what came meanwhile is recorded")
+            server.stop()
+            until(lambda: state(folder)["state"] == "broker down", 20, "the recorder notices")
+            server.start()
+            sent += [send(n).id for n in range(50)]
+            until(lambda: finished(folder) >= len(sent), 60, "it goes on after the restart")
+            end(second)
+        assert state(folder)["state"] == "stopped"
+    frame = tasks(folder)
+    assert sorted(frame["task_id"]) == sorted(sent)
+    assert set(frame["state"]) == {"SUCCESS"}
+    assert set(frame["queue"]) == {"tiny"}
+    assert frame[["sent", "received", "started", "finished", "queue_wait", "run_time"]].notna().all(axis=None)
+    coverage = History(folder).coverage()
+    assert coverage.source == ("stream" if isinstance(server, Valkey) else "queue")
+    assert coverage.damaged == ()
+    now = datetime.now(UTC)
+    hour = (now - timedelta(hours=1), now)
+    assert set(History(folder).depths(*hour)["queue"]) == {"tiny"}
+    heartbeats = History(folder).workers(*hour)
+    assert heartbeats["worker"].nunique() == 1
+    assert heartbeats["processed"].max() > 0
+
+
+def test_a_retried_task_is_one_record(server: Server, tmp_path: Path) -> None:
+    app = tiny.make(server.url)
+    celery = ["celery", "-A", "tests.integration.tiny", "worker", "-P", "solo", "-E", "-l", "warning"]
+    with (
+        recording(app, tmp_path),
+        process(celery, tmp_path / "worker.log", {"TINY_BROKER": server.url}),
+    ):
+        task_id = app.tasks["tiny.fragile"].delay().id
+
+        def failed() -> bool:
+            frame = tasks(tmp_path)
+            return "FAILURE" in set(frame.loc[frame["task_id"] == task_id, "state"])
+
+        until(failed, 40, "the second attempt failed")
+    frame = tasks(tmp_path)
+    [row] = frame[frame["task_id"] == task_id].to_dict("records")
+    assert row["retries"] == 1
+    assert row["exception"] == "ValueError('out of luck')"
+    assert row["eta"] is not pd.NaT
+    assert row["started"] >= row["eta"]
+    assert 0 <= row["queue_wait"] < 5
+
+
+def test_what_is_no_event_is_kept_aside(server: Server, tmp_path: Path) -> None:
+    app = tiny.make(server.url)
+    good = {
+        "type": "task-sent",
+        "uuid": "good",
+        "timestamp": datetime.now(UTC).timestamp(),
+        "name": "<b>'; --",
+    }
+    with recording(app, tmp_path) as found:
+        until(lambda: found.state.state == "recording", 20, "it records")
+        publish_raw(server, b"{no json")
+        publish_raw(server, json.dumps([{"type": "task-sent"}, 7, good]).encode())
+        until(lambda: "good" in set(tasks(tmp_path)["task_id"]), 20, "the good event is recorded")
+    assert found.state.malformed == 3
+    [aside] = (tmp_path / "aside").iterdir()
+    assert [json.loads(line)["raw"] for line in aside.read_text().splitlines()] == [
+        "{no json",
+        "{'type': 'task-sent'}",
+        "7",
+    ]
+
+
+def publish_raw(server: Server, body: bytes) -> None:
+    with kombu.Connection(server.url) as connection:
+        if isinstance(server, Valkey):
+            with connection.default_channel.conn_or_acquire() as client:
+                client.execute_command("XADD", dispatch.STREAM, "*", dispatch.FIELD, body)
+        else:
+            producer = kombu.Producer(connection, exchange=kombu.Exchange("celeryev", "topic"))
+            producer.publish(
+                body, routing_key="task.sent", content_type="application/json", content_encoding="utf-8"
+            )
+
+
+def test_an_unwritable_folder_is_waited_for_and_nothing_is_let_go(server: Server, tmp_path: Path) -> None:
+    app = tiny.make(server.url)
+    in_the_way = tmp_path / "events"
+    in_the_way.write_text("a file where the folder of events belongs")
+    with recording(app, tmp_path) as found:
+        task_id = app.tasks["tiny.double"].delay(1).id
+        until(lambda: state(tmp_path).get("state") == "cannot write", 20, "it says that it cannot write")
+        assert str(in_the_way) in str(state(tmp_path)["reason"])
+        in_the_way.unlink()
+        until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded after all")
+        until(lambda: state(tmp_path)["state"] == "recording", 20, "all is well again")
+        assert found.state.dropped == 0
+
+
+def test_a_second_recorder_of_the_same_name_refuses(valkey_server: Valkey, tmp_path: Path) -> None:
+    app = tiny.make(valkey_server.url)
+    with recording(app, tmp_path) as found:
+        until(lambda: found.state.state == "recording", 20, "it records")
+        with pytest.raises(HistoryError, match="another name"):
+            Recorder(app, History(tmp_path), name="one").run(threading.Event())
+    with pytest.raises(InputError, match="file name"):
+        Recorder(app, History(tmp_path), name="../one")
+
+
+def test_another_recorder_claims_what_a_dead_one_took(
+    valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = tiny.make(valkey_server.url)
+    app.tasks["tiny.double"].delay(1)
+    monkeypatch.setattr(sources, "CLAIM_IDLE_MS", 0)
+    dead = sources.connect(app, "dead")
+    taken = dead.take(1.0)
+    dead.close()
+    heir = sources.connect(app, "heir")
+    try:
+        assert [message.body for message in heir.take(1.0)] == [message.body for message in taken]
+        assert taken
+        heir.settle()
+        assert heir.waiting() == 0
+    finally:
+        heir.close()
+
+
+def test_what_all_groups_have_read_leaves_the_stream(valkey_server: Valkey) -> None:
+    app = tiny.make(valkey_server.url)
+    for number in range(300):
+        app.tasks["tiny.double"].delay(number)
+    source = sources.connect(app, "trimmer")
+    with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
+        try:
+            before = client.execute_command("XLEN", dispatch.STREAM)
+            while source.take(0.1):
+                pass
+            source.settle()
+            assert before >= 300
+            assert client.execute_command("XLEN", dispatch.STREAM) < 200  # whole nodes of 100 go
+        finally:
+            source.close()
+
+
+def test_an_app_without_the_dispatcher_is_recorded_by_pubsub(valkey_server: Valkey, tmp_path: Path) -> None:
+    app = tiny.make(valkey_server.url, events="celery.app.events:Events")
+    with recording(app, tmp_path) as found:
+        until(lambda: found.state.state == "recording", 20, "it records")
+
+        def sent_and_seen() -> bool:
+            # The subscription needs a moment, and what is sent before it is lost: that is its nature.
+            app.tasks["tiny.double"].delay(1)
+            return len(tasks(tmp_path)) > 0
+
+        until(sent_and_seen, 20, "an event is recorded")
+    assert History(tmp_path).coverage().source == "pubsub"
+
+
+def test_a_stream_that_cannot_be_written_fails_no_task(
+    valkey_server: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = tiny.make(valkey_server.url, set_as_current=False)
+    app.conf.broker_transport_options = {"global_keyprefix": "broken:"}
+    with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
+        client.set(dispatch.STREAM, "not a stream")  # the client adds the prefix
+        assert app.tasks["tiny.double"].delay(1).id
+        assert app.tasks["tiny.double"].delay(2).id
+        assert connection.default_channel.client.llen("tiny") == 2
+    assert len([r for r in caplog.records if "missing in the stream" in r.message]) == 1
