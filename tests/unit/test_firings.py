@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 
 from zumolib.errors import InputError
 from zumolib.firings import Cron, Every, Once, expand
-
-UTC = timezone.utc
 
 
 def utc(*parts: int) -> datetime:

@@ -165,10 +165,9 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
 
 def failures(frame: pd.DataFrame, *, top: int = 15, zone: str = "UTC") -> Table:
     """What failed, most frequent first."""
-
     columns: dict[str, Say] = {
-        "error": str, "name": lambda name: short(str(name), 60), "queue": str, "count": number, "last": _clock(zone),
-        "example": lambda text: str(text)[:120],
+        "error": str, "name": lambda name: short(str(name), 60), "queue": str, "count": number,
+        "last": _clock(zone), "example": lambda text: str(text)[:120],
     }  # fmt: skip
     return table(
         frame.head(top), columns, names={"last": f"last ({zone})"}, empty="No task failed in this window."
