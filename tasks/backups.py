@@ -90,7 +90,9 @@ def _dump_sqlite(part: Path) -> set[str]:
         connection.connection.backup(copy)
         verdict = copy.execute("PRAGMA quick_check").fetchone()[0]
         if verdict != "ok":
-            raise DumpError(f"the copy is damaged ({verdict}); check the database with PRAGMA integrity_check")
+            raise DumpError(
+                f"the copy is damaged ({verdict}); check the database with PRAGMA integrity_check"
+            )
         found = {row[0] for row in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     finally:
         copy.close()
@@ -131,7 +133,9 @@ def _quoted(value: str) -> str:
 def _run(program: str, *arguments: str) -> str:
     found = shutil.which(program)
     if found is None:
-        raise MissingTool(f"{program} is not installed; install PostgreSQL's client programs (postgresql-client)")
+        raise MissingTool(
+            f"{program} is not installed; install PostgreSQL's client programs (postgresql-client)"
+        )
     done = subprocess.run([found, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise DumpError(f"{program} failed ({done.returncode}): {done.stderr.strip()[-400:]}")
@@ -177,7 +181,9 @@ def rotate(now: datetime, retention: timedelta, most: int, least: int) -> dict[s
         if rank >= least and (rank >= most or row.started_at < now - retention)
     ]
     freed = _remove(folder, surplus)
-    Backup.objects.filter(pk__in=[row.pk for row in surplus]).update(state=Backup.State.ROTATED, deleted_at=now)
+    Backup.objects.filter(pk__in=[row.pk for row in surplus]).update(
+        state=Backup.State.ROTATED, deleted_at=now
+    )
     Backup.objects.filter(pk__in=lost).update(state=Backup.State.LOST)
     return {
         "looked_at": len(rows),

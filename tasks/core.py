@@ -115,7 +115,9 @@ def _about(row: Certificate, at: datetime) -> list[mail.Letter]:
     gone = row.state == Certificate.State.UNREACHABLE
     occasion = f"since {row.since.isoformat()}" if gone else row.fingerprint[:16]
     until = row.valid_until
-    left = f"{(until - at).days} days left" if until and until > at else "expired" if until else "not readable"
+    left = (
+        f"{(until - at).days} days left" if until and until > at else "expired" if until else "not readable"
+    )
     return mail.to_operators(
         CERTIFICATE_MAIL,
         f"{row.domain} {row.state} {occasion}",

@@ -68,7 +68,10 @@ def book_payments(payments: Sequence[Payment], at: datetime) -> int:
                 at=payment.settled_at or at,
                 text=f"payment {payment.pk} of tenant {payment.tenant_id}",
                 currency=payment.currency,
-                cents={PROVIDER: payment.amount_cents, tenant_account(payment.tenant_id): -payment.amount_cents},
+                cents={
+                    PROVIDER: payment.amount_cents,
+                    tenant_account(payment.tenant_id): -payment.amount_cents,
+                },
             )
             for payment in payments
         )

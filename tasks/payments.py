@@ -51,7 +51,9 @@ def _client(key: str, base: str, timeout: float, retries: int) -> stripe.StripeC
     )
 
 
-def due(now: datetime, max_retries: int, retry_after: timedelta, tenant_id: int | None = None) -> QuerySet[Payment]:
+def due(
+    now: datetime, max_retries: int, retry_after: timedelta, tenant_id: int | None = None
+) -> QuerySet[Payment]:
     """Failed payments whose pause is over: `retry_after` before the first retry, then twice as long each."""
     ready = Q()
     for retries in range(max_retries):

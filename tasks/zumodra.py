@@ -135,5 +135,10 @@ def _letters(finding: Finding, row: Integration | None, at: datetime) -> list[Le
         f"{finding.name} {finding.state} {at.isoformat()}",
         f"{finding.name} is {finding.state}",
         lines=(f"The state of {finding.name} has changed.",),
-        facts=(("now", finding.state), ("before", was), ("at", f"{at:%Y-%m-%d %H:%M} UTC"), ("detail", finding.detail)),
+        facts=(
+            ("now", finding.state),
+            ("before", was),
+            ("at", f"{at:%Y-%m-%d %H:%M} UTC"),
+            ("detail", finding.detail),
+        ),
     )

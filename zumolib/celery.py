@@ -69,7 +69,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         "worker_hijack_root_logger": True,
         "timezone": "UTC",
         "enable_utc": True,
-        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+        "beat_scheduler": "zumolib.scheduler:DatabaseScheduler",
         "beat_max_loop_interval": 5,
         # Write `last_run_at` after every dispatch: a beat that was killed does not send again.
         "beat_sync_every": 1,

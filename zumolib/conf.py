@@ -43,6 +43,8 @@ def _url(value: str, schemes: tuple[str, ...], example: str) -> str:
         _ = split.port  # raises where the port is no number up to 65535
     except ValueError as error:
         raise ValueError(f"{error}; use {example}") from None
+    if split.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", split.path):
+        raise ValueError(f"{split.path!r} is no number of a Redis database; use {example}")
     if split.scheme not in schemes or not has_place:
         raise ValueError(f"expected one of {', '.join(s + '://' for s in schemes)}; use {example}")
     return value

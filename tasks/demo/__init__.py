@@ -32,7 +32,9 @@ STEPS: tuple[tuple[str, Callable[[World], int]], ...] = (
 SCALES = 0.1, 1000.0
 
 
-def load(seed: int = 7, scale: float = 1, now: Moment = None, progress: Progress | None = None) -> dict[str, Any]:
+def load(
+    seed: int = 7, scale: float = 1, now: Moment = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Load the data set, all of it or nothing; loading the same one again adds nothing.
 
     Parameters

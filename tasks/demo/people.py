@@ -50,8 +50,14 @@ def make_tenants(world: World) -> int:
         slug = _free(slugged(name.rsplit(" ", 1)[0]), taken)
         state = "active" if rank < 4 else world.pick(dice, SHARES)
         share = rank / world.many(TENANTS)
-        plan = plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]
-        ends = None if state not in ("trial", "expired") else world.now + timedelta(days=dice.choice((-2, -1, 1, 3, 7, 9)))
+        plan = (
+            plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]
+        )
+        ends = (
+            None
+            if state not in ("trial", "expired")
+            else world.now + timedelta(days=dice.choice((-2, -1, 1, 3, 7, 9)))
+        )
         if state == "expired":
             ends = world.now - timedelta(days=dice.randint(20, 90))
         rows.append(
@@ -113,7 +119,9 @@ def make_employees(world: World) -> int:
                 tenant=tenant,
                 user=user,
                 name=name,
-                email=user.email if user else f"{_free(slugged(name, '.') + '.staff', taken)}@{tenant.slug}.example",
+                email=user.email
+                if user
+                else f"{_free(slugged(name, '.') + '.staff', taken)}@{tenant.slug}.example",
                 title=dice.choice(words.LEVELS) + dice.choice(words.POSITIONS[department]),
                 department=department,
                 state=_state(world.now, hired, left, dice.random()),

@@ -100,7 +100,10 @@ def make_backups(world: World) -> int:
     Where PostgreSQL's programs are missing there are none, as there could not have been any.
     """
     folder = Path(settings.BACKUPS)
-    moments = [world.now.replace(hour=2, minute=0, second=0, microsecond=0) - timedelta(days=d + 1) for d in range(BACKUPS)]
+    moments = [
+        world.now.replace(hour=2, minute=0, second=0, microsecond=0) - timedelta(days=d + 1)
+        for d in range(BACKUPS)
+    ]
     first = folder / backups.file_name(moments[0])
     if Backup.objects.filter(path=first.name).exists():
         return 0

@@ -35,7 +35,13 @@ PLACES = (
     ("Toronto", "CA"), ("Vienna", "AT"), ("Warsaw", "PL"), ("Zürich", "CH"),
 )  # fmt: skip
 POSITIONS = {
-    "Engineering": ("Backend Engineer", "Data Engineer", "Frontend Engineer", "QA Engineer", "Site Reliability Engineer"),
+    "Engineering": (
+        "Backend Engineer",
+        "Data Engineer",
+        "Frontend Engineer",
+        "QA Engineer",
+        "Site Reliability Engineer",
+    ),
     "Sales": ("Account Executive", "Key Account Lead", "Sales Development Representative"),
     "Marketing": ("Brand Designer", "Content Writer", "Growth Marketer"),
     "Finance": ("Accountant", "Controller", "Payroll Specialist"),
@@ -55,4 +61,10 @@ ACTIONS = {
     "employee.updated": "employee", "job.published": "job", "job.updated": "job", "role.changed": "user",
     "settings.changed": "tenant", "timeoff.approved": "request",
 }  # fmt: skip
-FILES = ("candidates-export.csv", "cv-upload.pdf", "invoice-preview.pdf", "payroll-import.xlsx", "report.html")
+FILES = (
+    "candidates-export.csv",
+    "cv-upload.pdf",
+    "invoice-preview.pdf",
+    "payroll-import.xlsx",
+    "report.html",
+)

@@ -18,5 +18,7 @@ def at_least(table: str, field: str, least: int = 0) -> CheckConstraint:
 
 def in_order(table: str, first: str, then: str) -> CheckConstraint:
     """`first` never comes after `then`; either may be unknown."""
-    ordered = Q(**{f"{then}__gte": F(first)}) | Q(**{f"{first}__isnull": True}) | Q(**{f"{then}__isnull": True})
+    ordered = (
+        Q(**{f"{then}__gte": F(first)}) | Q(**{f"{first}__isnull": True}) | Q(**{f"{then}__isnull": True})
+    )
     return CheckConstraint(condition=ordered, name=f"{table}_{then}_after_{first}")

@@ -15,19 +15,25 @@ from tasks.provider.store import Store
 
 def main(arguments: list[str] | None = None) -> int:
     """Listen until told to end."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.provider", description="Stand-in payment provider.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tasks.provider", description="Stand-in payment provider."
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 takes a free one")
     parser.add_argument("--data", type=Path, required=True, help="SQLite file that keeps what it knows")
     parser.add_argument("--verbose", action="store_true", help="log each request")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.DEBUG if given.verbose else logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(
+        level=logging.DEBUG if given.verbose else logging.INFO, format="%(asctime)s %(message)s"
+    )
     given.data.parent.mkdir(parents=True, exist_ok=True)
     store = Store(given.data)
     try:
         server = Server(given.host, given.port, store)
     except OSError as error:
-        parser.exit(1, f"cannot listen on {given.host}:{given.port} ({error.strerror}); choose another --port\n")
+        parser.exit(
+            1, f"cannot listen on {given.host}:{given.port} ({error.strerror}); choose another --port\n"
+        )
     for number in (signal.SIGTERM, signal.SIGINT):
         # From another thread: shutdown() waits for the loop that this handler interrupts.
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

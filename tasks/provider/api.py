@@ -37,7 +37,9 @@ def _create_intent(store: Store, path: str, params: Params) -> Params:
         raise Refusal(400, "invalid_request_error", "currency must be an ISO code", param="currency")
     method = params.get("payment_method")
     if method and not str(method).startswith(("pm_", "card_", "src_")):
-        raise Refusal(400, "invalid_request_error", f"No such PaymentMethod: '{method}'", param="payment_method")
+        raise Refusal(
+            400, "invalid_request_error", f"No such PaymentMethod: '{method}'", param="payment_method"
+        )
     intent = store.add(
         "payment_intent",
         "pi",
@@ -129,7 +131,9 @@ def _create_subscription(store: Store, path: str, params: Params) -> Params:
     start = int(params.get("billing_cycle_anchor", time.time()))
     given = {"id": params["metadata"]["id"]} if "id" in params.get("metadata", {}) else {}
     period = {"current_period_start": start, "current_period_end": start + PERIOD}
-    rows = [{"id": f"si_{n}", "object": "subscription_item", **period, **item} for n, item in enumerate(items)]
+    rows = [
+        {"id": f"si_{n}", "object": "subscription_item", **period, **item} for n, item in enumerate(items)
+    ]
     return store.add(
         "subscription",
         "sub",
@@ -173,7 +177,9 @@ def _whole(params: Params, name: str, least: int) -> int:
     try:
         value = int(params[name])
     except (KeyError, ValueError):
-        raise Refusal(400, "invalid_request_error", f"Invalid integer: {params.get(name)}", param=name) from None
+        raise Refusal(
+            400, "invalid_request_error", f"Invalid integer: {params.get(name)}", param=name
+        ) from None
     if value < least:
         raise Refusal(400, "invalid_request_error", f"{name} must be at least {least}", param=name)
     return value

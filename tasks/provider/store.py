@@ -105,10 +105,16 @@ class Store:
 
     def get(self, kind: str, identity: str) -> dict[str, Any]:
         """The object, or the provider's 404."""
-        row = self._db.execute("SELECT body FROM object WHERE id = ? AND kind = ?", (identity, kind)).fetchone()
+        row = self._db.execute(
+            "SELECT body FROM object WHERE id = ? AND kind = ?", (identity, kind)
+        ).fetchone()
         if row is None:
             raise Refusal(
-                404, "invalid_request_error", f"No such {kind}: '{identity}'", code="resource_missing", param="id"
+                404,
+                "invalid_request_error",
+                f"No such {kind}: '{identity}'",
+                code="resource_missing",
+                param="id",
             )
         return dict(json.loads(row[0]))
 

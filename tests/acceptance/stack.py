@@ -7,10 +7,19 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import psutil
+from celery import Celery
+
+from zumolib.celery import create
+from zumolib.conf import Conf
+from zumolib.history import History
+from zumolib.stack.plan import Plan
+from zumolib.stack.supervisor import Service, Supervisor
 
 
 @dataclass
@@ -49,11 +58,34 @@ class Stack:
     def status(self) -> dict[str, Any]:
         return json.loads(self.zumo("status", "--json").stdout)  # type: ignore[no-any-return]
 
-    def service(self, name: str) -> dict[str, Any]:
-        return next(service for service in self.status()["services"] if service["name"] == name)
+    def plan(self) -> Plan:
+        plan = Plan.load(self.home)
+        assert plan is not None
+        return plan
 
-    def plan(self) -> dict[str, Any]:
-        return json.loads((self.home / "stack.json").read_text())  # type: ignore[no-any-return]
+    def service(self, name: str) -> Service:
+        services = Supervisor(self.home, self.plan()).services()
+        return next(service for service in services if service.name == name)
+
+    @cached_property
+    def app(self) -> Celery:
+        """The platform's app on this stack's broker and results, in the test's own process."""
+        return create(Conf(**self.plan().settings))
+
+    def send(self, count: int) -> list[str]:
+        """Send so many quick tasks; returns their ids."""
+        return [self.app.send_task("zumodra.celery.debug_task").id for _ in range(count)]
+
+    def states(self, ids: list[str]) -> set[str]:
+        """States of these tasks, as the result backend has them."""
+        return {self.app.AsyncResult(task_id).state for task_id in ids}
+
+    def recorded(self, ids: list[str]) -> set[str | None]:
+        """States of these tasks, as the history has them; None for one that it does not have."""
+        now = datetime.now(UTC)
+        tasks = History(self.home / "history").tasks(now - timedelta(hours=1), now + timedelta(minutes=1))
+        known = dict(zip(tasks.task_id, tasks.state, strict=True))
+        return {known.get(task_id) for task_id in ids}
 
     def processes(self) -> list[psutil.Process]:
         found = []

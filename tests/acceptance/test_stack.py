@@ -16,25 +16,6 @@ from tests.waiting import wait_until
 
 SERVICES = ["valkey", "mail", "provider", "jupyter", "worker", "beat", "recorder"]
 
-SEND = """
-import json
-from zumolib.celery import app, debug_task
-print(json.dumps([debug_task.delay().id for _ in range({count})]))
-"""
-STATES = """
-import json
-from zumolib.celery import app
-print(json.dumps([app.AsyncResult(i).state for i in {ids}]))
-"""
-
-
-def send(stack: Stack, count: int) -> list[str]:
-    return stack.python(SEND.format(count=count))  # type: ignore[no-any-return]
-
-
-def all_succeeded(stack: Stack, ids: list[str]) -> bool:
-    return set(stack.python(STATES.format(ids=ids))) == {"SUCCESS"}
-
 
 def test_status_names_every_service(stack: Stack) -> None:
     done = stack.zumo("status", "--json")
@@ -50,7 +31,7 @@ def test_status_names_every_service(stack: Stack) -> None:
 
 
 def test_services_listen_on_loopback_only(stack: Stack) -> None:
-    ports = set(stack.plan()["ports"].values())
+    ports = set(stack.plan().ports.values())
     ours = {process.pid for process in stack.processes()}
     listening = {
         connection.laddr
@@ -119,7 +100,7 @@ def test_a_second_beat_refuses_to_start(stack: Stack) -> None:
     done = stack.celery("beat")
     assert done.returncode != 0
     assert "another beat is running" in done.stdout + done.stderr
-    assert stack.service("beat")["state"] == "running"
+    assert stack.service("beat").running
 
 
 def test_an_edited_entry_keeps_its_edit_over_a_restart_of_beat(stack: Stack) -> None:
@@ -140,38 +121,24 @@ row = PeriodicTask.objects.get(name='backup-database')
 print(json.dumps([row.crontab.minute, row.crontab.hour]))
 """
     stack.python(edit)
-    before = stack.service("beat")["pid"]
+    before = stack.service("beat").pid
     os.kill(before, signal.SIGTERM)
-    wait_until(lambda: stack.service("beat")["pid"] not in (before, None), 30, "a new beat")
+    wait_until(lambda: stack.service("beat").pid not in (before, None), 30, "a new beat")
     wait_until(lambda: "0 entries installed" in stack.zumo("up").stdout, 60, "beat to hold its lock")
     assert stack.python(look) == ["17", "5"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_killed_service_comes_back_and_nothing_is_lost(name: str, stack: Stack) -> None:
-    first = send(stack, 60)
-    before = stack.service(name)["pid"]
+    first = stack.send(60)
+    before = stack.service(name).pid
+    assert before
     os.kill(before, signal.SIGKILL)
-    back = lambda: stack.service(name)["state"] == "running" and stack.service(name)["pid"] != before  # noqa: E731
-    wait_until(back, 30, f"{name} to be started again")
-    wait_until(lambda: all_succeeded(stack, first), 60, "the tasks sent before the kill")
-    second = send(stack, 5)
-    wait_until(lambda: all_succeeded(stack, second), 60, "the tasks sent after it")
-    code = """
-import json
-from datetime import UTC, datetime, timedelta
-from zumolib.conf import conf
-from zumolib.history import History
-now = datetime.now(UTC)
-tasks = History(conf().history).tasks(now - timedelta(hours=1), now + timedelta(minutes=1))
-print(json.dumps(dict(zip(tasks.task_id, tasks.state))))
-"""
-    ids = first + second
-    wait_until(
-        lambda: {stack.python(code).get(task_id) for task_id in ids} == {"SUCCESS"},
-        30,
-        "their records in the history",
-    )
+    wait_until(lambda: stack.service(name).running and stack.service(name).pid != before, 30, f"a new {name}")
+    wait_until(lambda: stack.states(first) == {"SUCCESS"}, 60, "the tasks sent before the kill")
+    second = stack.send(5)
+    wait_until(lambda: stack.states(second) == {"SUCCESS"}, 60, "the tasks sent after it")
+    wait_until(lambda: stack.recorded(first + second) == {"SUCCESS"}, 30, "their records in the history")
 
 
 def test_a_killed_supervisor_is_replaced_without_leftovers(empty: Stack) -> None:
@@ -189,7 +156,7 @@ def test_a_killed_supervisor_is_replaced_without_leftovers(empty: Stack) -> None
 
 def test_down_leaves_no_process_and_no_port(empty: Stack) -> None:
     assert empty.zumo("up").returncode == 0
-    ports = empty.plan()["ports"]
+    ports = empty.plan().ports
     assert empty.zumo("down").returncode == 0
     assert empty.processes() == []
     for port in ports.values():
@@ -201,10 +168,10 @@ def test_down_leaves_no_process_and_no_port(empty: Stack) -> None:
 
 def test_two_homes_run_side_by_side(stack: Stack, empty: Stack) -> None:
     assert empty.zumo("up").returncode == 0
-    assert set(stack.plan()["ports"].values()).isdisjoint(empty.plan()["ports"].values())
-    ids = send(empty, 3)
-    wait_until(lambda: all_succeeded(empty, ids), 30, "tasks of the second stack")
-    assert set(stack.python(STATES.format(ids=ids))) == {"PENDING"}, "the first one must not know them"
+    assert set(stack.plan().ports.values()).isdisjoint(empty.plan().ports.values())
+    ids = empty.send(3)
+    wait_until(lambda: empty.states(ids) == {"SUCCESS"}, 30, "tasks of the second stack")
+    assert stack.states(ids) == {"PENDING"}, "the first one must not know them"
 
 
 def test_a_deep_folder_with_spaces_and_percent_signs(tmp_path: pytest.TempPathFactory) -> None:
@@ -236,7 +203,7 @@ def test_logs_can_be_followed(stack: Stack) -> None:
     try:
         assert follow.stdout is not None
         follow.stdout.readline()
-        (task_id,) = send(stack, 1)
+        (task_id,) = stack.send(1)
         assert any(task_id in line for line in iter(follow.stdout.readline, "")), "the new task in the log"
     finally:
         follow.terminate()

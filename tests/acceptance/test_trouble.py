@@ -13,7 +13,7 @@ from tests.acceptance.stack import Stack
 def test_a_port_that_is_taken(empty: Stack) -> None:
     assert empty.zumo("up").returncode == 0
     assert empty.zumo("down").returncode == 0
-    port = empty.plan()["ports"]["mail"]
+    port = empty.plan().ports["mail"]
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", port))

@@ -12,7 +12,7 @@ from tests.services.valkey import valkey
 def valkey_url() -> Iterator[str]:
     """``redis://…`` of a real Valkey, without a database number."""
     with valkey() as url:
-        yield url.rstrip("/")
+        yield url.rsplit("/", 1)[0]
 
 
 @pytest.fixture(scope="session")

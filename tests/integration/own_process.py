@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,7 +23,14 @@ class OwnProcess:
     """A process, and its children, that a test started; what it prints goes to a file."""
 
     def __init__(
-        self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, stdin: str = ""
+        self,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        stdin: str = "",
+        user: str | None = None,
     ) -> None:
         self.log = log
         with log.open("wb") as output:
@@ -34,6 +42,7 @@ class OwnProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=user,
             )
         self.process.stdin.write(stdin.encode())
         self.process.stdin.close()
@@ -45,7 +54,7 @@ class OwnProcess:
         self.end()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> None:
-        """Ask until the condition holds; an error that shows the log when it does not, or the process ends."""
+        """Ask until the condition holds; when it does not, or the process ends, fail and show the log."""
         deadline = time.monotonic() + seconds
         while not condition():
             if self.process.poll() is not None:
@@ -63,10 +72,8 @@ class OwnProcess:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"did not end within {seconds} s:\n{self.tail()}") from None
         finally:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # nothing of it is left
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # nothing of it is left
             self.process.wait()
 
     def tail(self) -> str:

@@ -13,15 +13,17 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from dotenv import dotenv_values
-from tests.integration.own_process import OwnProcess, free_port, listens
 
+from tests.integration.own_process import OwnProcess, free_port, listens
 from zumolib.conf import Conf
 from zumolib.dotenv import init
 from zumolib.stack.programs import valkey_binary
@@ -83,6 +85,10 @@ class Stack:
         return checked.returncode == 0
 
 
+def missing(reason: str) -> None:
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+
+
 def resolved(folder: Path) -> dict[str, Any]:
     shutil.copy(PROJECT / "docker-compose.yml", folder)
     shown = subprocess.run(
@@ -118,8 +124,7 @@ def password(folder):
 @pytest.fixture(scope="module")
 def rabbitmq_port(folder, password) -> Iterator[int]:
     if not RABBITMQ.exists():
-        reason = "RabbitMQ is not installed (Debian's package rabbitmq-server)"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+        missing("RabbitMQ is not installed (Debian's package rabbitmq-server)")
     port, epmd = free_port(), free_port()
     home = folder / "rabbitmq"
     home.mkdir()
@@ -166,14 +171,44 @@ def redis_port(folder, password) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def stack(folder, password, rabbitmq_port, redis_port) -> Stack:
+def postgresql_port(password) -> Iterator[int]:
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        missing("PostgreSQL is not installed (Debian's package postgresql)")
+    port, user = free_port(), "postgres" if os.getuid() == 0 else None  # it refuses to run as root
+    home = Path(tempfile.mkdtemp(prefix="zumo-postgresql-"))  # pytest's folders are closed to other users
+    try:
+        (home / "password").write_text(password["POSTGRES_PASSWORD"])
+        (home / "log").touch()
+        if user:
+            for path in (home, home / "password"):
+                shutil.chown(path, user)
+        made = [programs[-1] / "initdb", "--username=zumodra", "--auth=scram-sha-256", "--encoding=UTF8"]
+        made += [f"--pwfile={home / 'password'}", f"--pgdata={home / 'data'}", "--no-sync"]
+        subprocess.run(made, user=user, cwd=home, capture_output=True, check=True, timeout=120)
+        command = [programs[-1] / "postgres", "-D", home / "data", "-p", str(port)]
+        command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={home}"]
+        with OwnProcess(command, env={}, cwd=home, log=home / "log", user=user) as process:
+            process.wait_until(lambda: listens(port), seconds=60)
+            login = {"user": "zumodra", "password": password["POSTGRES_PASSWORD"]}
+            with psycopg.connect(
+                host="127.0.0.1", port=port, dbname="postgres", autocommit=True, **login
+            ) as c:
+                c.execute("CREATE DATABASE zumodra")
+            yield port
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="module")
+def stack(folder, password, rabbitmq_port, redis_port, postgresql_port) -> Stack:
     web, jupyter = str(free_port()), str(free_port())
     text = json.dumps(resolved(folder)["services"])
     #   in the containers                   here
     for inside, here in {
         "@rabbitmq:5672": f"@127.0.0.1:{rabbitmq_port}",
         "@redis:6379": f"@127.0.0.1:{redis_port}",
-        password["DATABASE_URL"]: f"sqlite:///{folder}/home/zumodra.sqlite3",
+        "@db:5432": f"@127.0.0.1:{postgresql_port}",
         password["RABBITMQ_MANAGEMENT_URL"]: "",
         "smtp://mailhog:1025": f"smtp://127.0.0.1:{free_port()}",
         "/var/lib/zumo": f"{folder}/home",
@@ -220,3 +255,11 @@ def test_command_runs_until_its_health_check_passes_and_ends(stack, name):
         status = process.end()
     assert status in (0, -15), process.tail()
     assert "Traceback" not in process.tail()
+
+
+def test_database_health_check_passes(stack, postgresql_port):
+    kind, test = stack.services["db"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    env = {"PATH": os.environ["PATH"], "PGPORT": str(postgresql_port)}
+    assert subprocess.run(["sh", "-c", test], env=env, check=False, timeout=30).returncode == 0
+    assert subprocess.run(["sh", "-c", test], env={**env, "PGPORT": "1"}, check=False, timeout=30).returncode

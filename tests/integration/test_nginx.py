@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from tests.integration.own_process import OwnProcess, free_port, listens
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"

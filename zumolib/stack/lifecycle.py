@@ -39,13 +39,12 @@ def up(say: Say) -> Plan:
     with _alone(conf.ZUMO_HOME):
         supervisor = Supervisor(conf.ZUMO_HOME, plan)
         fresh = supervisor.pid() is None
-        if fresh:
-            _start_supervisor(supervisor, plan, conf, say)
         try:
+            if fresh:
+                _start_supervisor(supervisor, plan, conf, say)
             _start_services(supervisor, plan, conf, say)
         except BaseException:
             if fresh:
-                supervisor.stop()
                 orphans.end(conf.ZUMO_HOME)
             raise
     return plan

@@ -66,7 +66,6 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
             "beat",
             (
                 *(*celery, "beat", f"--loglevel={conf.CELERY_LOGLEVEL}"),
-                *("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"),
                 *("--pidfile", str(home / "run" / "beat.pid")),
             ),
             autostart=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from zumolib.errors import StackError
@@ -39,16 +41,20 @@ class Supervisor:
 
     def __init__(self, home: Path, plan: Plan) -> None:
         self.home = home
-        socket = f"unix://{supervisor_socket(home)}"
-        transport = SupervisorTransport("zumo", plan.supervisor_password, socket)
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        self._password = plan.supervisor_password
+
+    @property
+    def _rpc(self) -> Any:
+        # A new one for each call: the transport does not get over a connection that failed.
+        transport = SupervisorTransport("zumo", self._password, f"unix://{supervisor_socket(self.home)}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:
         """Process id of supervisord; None when none answers."""
         try:
             return int(self._rpc.getPID())
-        except (OSError, xmlrpc.client.ProtocolError):
-            return None
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return None  # not there yet, or not any more
 
     def start(self, configuration: Path, environment: Mapping[str, str]) -> None:
         """Start supervisord and wait until it answers.
@@ -100,9 +106,19 @@ class Supervisor:
         StackError
             When it is still there after `patience` seconds.
         """
+        pid = self.pid()
+        if pid is None:
+            return
         self._rpc.shutdown()
-        if not self._wait(lambda: self.pid() is None, patience):
-            raise StackError(f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}")
+        # It stops answering before its services have ended; its own end is the last.
+        try:
+            psutil.Process(pid).wait(patience)
+        except psutil.NoSuchProcess:
+            return
+        except psutil.TimeoutExpired:
+            raise StackError(
+                f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}"
+            ) from None
 
     def _log(self, name: str) -> Path:
         return self.home / "log" / f"{name}.log"
