@@ -38,7 +38,7 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
     peaks = sampled.groupby("queue", observed=True)["ready"].max().sort_values(ascending=False, kind="stable")
     figure = make_subplots(rows=len(peaks), cols=1, shared_xaxes=True, vertical_spacing=0.012)
     for row, (queue, peak) in enumerate(peaks.items(), start=1):
-        its = frame[frame["queue"].eq(queue)].sort_values("at")
+        its = frame[frame["queue"] == queue].sort_values("at")
         at = its["at"].dt.tz_convert(zone).dt.tz_localize(None)
         colour = theme.queue_colour(queue)
         figure.add_scatter(
@@ -76,16 +76,20 @@ def _peak(its: pd.DataFrame, peak: float, zone: str) -> str:
     last = its["ready"].dropna().iloc[-1]
     if peak == 0:
         return "empty throughout"
-    when = its.loc[its["ready"].idxmax(), "at"].tz_convert(zone)
-    return f"peak <b>{number(peak)}</b> at {when:%H:%M}, last {number(last)}"
+    several_days = its["at"].iloc[-1] - its["at"].iloc[0] > pd.Timedelta(days=1)
+    when = _highest(its, zone).strftime("%a %H:%M" if several_days else "%H:%M")
+    return f"peak <b>{number(peak)}</b> at {when}, last {number(last)}"
+
+
+def _highest(its: pd.DataFrame, zone: str) -> pd.Timestamp:
+    return its["at"].iloc[int(its["ready"].argmax())].tz_convert(zone)
 
 
 def _finding(sampled: pd.DataFrame, peaks: pd.Series, zone: str) -> str:
     queue, peak = peaks.index[0], peaks.iloc[0]
     if peak == 0:
         return f"All {len(peaks)} queues stayed empty" if len(peaks) > 1 else f"{queue} stayed empty"
-    its = sampled[sampled["queue"].eq(queue)]
-    when = f"{its.loc[its['ready'].idxmax(), 'at'].tz_convert(zone):%a %d %b at %H:%M}"
+    when = f"{_highest(sampled[sampled['queue'] == queue], zone):%a %d %b at %H:%M}"
     others = peaks.iloc[1:]
     if peak <= FLOOR and len(others):
         return f"No queue had more than {counted(peak, 'message')} waiting; {queue} did on {when}"

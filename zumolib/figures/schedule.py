@@ -94,10 +94,10 @@ def day(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figure:
     )
     figure.update_xaxes(title_text=f"hour of the day ({zone})", type="category", showgrid=False)
     figure.update_yaxes(title_text="firings", rangemode="tozero")
-    top = int(totals.idxmax())
+    top = int(totals.argmax())  # row n is hour n
     title = (
         f"{counted(totals.sum(), 'firing')} in the day; {top:02d}:00 is the most crowded hour "
-        f"with {number(totals[top])}"
+        f"with {number(totals.iloc[top])}"
     )
     return theme.titled(figure, title, note=note, height=380)
 
@@ -122,7 +122,10 @@ def crowded(frame: pd.DataFrame, *, top: int = 10, note: str = "", zone: str = "
             y=[f"{moment:%a %d %b %H:%M}" for moment in at],
             orientation="h",
             marker={"color": theme.ACCENT},
-            text=[f" <b>{number(row.count)}</b>  {row.queue_counts}" for row in shown.itertuples()],
+            text=[
+                f" <b>{number(count)}</b>  {queues}"
+                for count, queues in zip(shown["count"], shown["queue_counts"], strict=True)
+            ],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f} entries due<extra></extra>",

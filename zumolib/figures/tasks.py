@@ -112,8 +112,8 @@ def _ranges(
 def _finding(timed: pd.DataFrame, by: str) -> str:
     often = timed[timed["count"] >= OFTEN]  # a quantile of two runs is no finding
     timed = timed if often.empty else often
-    worst = timed.loc[timed["queue_wait_p95"].fillna(0).idxmax()]
-    slowest = timed.loc[timed["run_time_p95"].idxmax()]
+    worst = timed.iloc[int(timed["queue_wait_p95"].fillna(0).argmax())]
+    slowest = timed.iloc[int(timed["run_time_p95"].argmax())]
     wait = worst["queue_wait_p95"]
     runs = f"{_last_name(slowest[by])} ran longest, {duration(slowest['run_time_p95'])} at p95"
     if not wait > 1:
@@ -139,19 +139,19 @@ def states(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
             note=note,
         )
     figure = go.Figure()
-    for row in frame.itertuples():
+    for state, count, part in zip(frame["state"], frame["count"], frame["share"], strict=True):
         figure.add_bar(
-            x=[row.count],
+            x=[count],
             y=[""],
             orientation="h",
-            marker={"color": theme.state_colour(row.state)},
-            text=f"{row.state.lower()} {number(row.count)}" if row.share > 0.06 else "",
+            marker={"color": theme.state_colour(state)},
+            text=f"{state.lower()} {number(count)}" if part > 0.06 else "",
             textposition="inside",
             insidetextanchor="middle",
-            hovertemplate=f"{row.state}: {number(row.count)}<extra></extra>",
+            hovertemplate=f"{state}: {number(count)}<extra></extra>",
         )
     figure.update_layout(barmode="stack", bargap=0, margin={"b": 12})
-    total = frame["count"].sum()
+    total = int(frame["count"].sum())
     figure.update_xaxes(visible=False, range=[0, total]).update_yaxes(visible=False)
     return theme.titled(figure, _outcome(frame.set_index("state")["count"], total), note=note, height=134)
 

@@ -74,7 +74,7 @@ def peaks(depths: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for queue, its in depths.dropna(subset="ready").groupby("queue", observed=True):
-        top = its.loc[its["ready"].idxmax()]
+        top = its.iloc[int(its["ready"].argmax())]
         rows.append(
             (queue, int(top["ready"]), top["at"], int(its["ready"].iloc[-1]), its["ready"].gt(0).mean())
         )
