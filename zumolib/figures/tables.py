@@ -145,7 +145,7 @@ def headline(numbers: pd.Series) -> Tiles:
             Tile("Queue wait, p95", duration(numbers["queue_wait_p95"]), "sent or due, until started",
                  theme.state_colour("RECEIVED")),
             Tile("Slowest queue wait", duration(numbers["queue_wait_max"]), slowest,
-                 theme.queue_colour(numbers["slowest_queue"])),
+                 theme.queue_colour(numbers["slowest_queue"]) if numbers["slowest"] else theme.INK),
         )
     )  # fmt: skip
 

@@ -7,6 +7,8 @@ theme.
 
 from __future__ import annotations
 
+import re
+
 import plotly.graph_objects as go
 import plotly.io as pio
 
@@ -102,10 +104,16 @@ def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figur
 
 
 def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
-    """A figure in place of one that has nothing to show; it says what to do next."""
+    """A figure in place of one that has nothing to show; it says what to do next, `commands` in bold."""
     figure = go.Figure()
     figure.add_annotation(
-        text=remedy, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 14}
+        text=re.sub(r"`(.+?)`", r"<b>\1</b>", remedy),
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"size": 14},
     )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return titled(figure, title, note=note, height=220)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from zumolib.conf import conf
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
@@ -92,4 +93,4 @@ def live(app: Celery) -> pd.DataFrame:
     """
     from zumolib import inspection
 
-    return pd.DataFrame(inspection.depths(app))
+    return inspection.depths(app, management_url=conf().RABBITMQ_MANAGEMENT_URL)

@@ -148,7 +148,7 @@ EMPTY = pd.DataFrame({c: [] for c in ("queue", "at", "ready", "state", "count", 
     ],
 )
 def test_without_data_a_figure_says_what_to_do_next(figure: go.Figure) -> None:
-    assert "`zumo " in labels(figure)[0]
+    assert "<b>zumo " in labels(figure)[0]
 
 
 def test_figures_import_pandas_and_plotly_only() -> None:
