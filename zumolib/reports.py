@@ -85,7 +85,7 @@ def daily(
         seconds = time.perf_counter() - began
         page = pages.Page(
             title=f"Daily report, {window.start:%Y-%m-%d}",
-            line=f"Daily report · {title} · {window.start:%H:%M} to {_clock(window)} UTC",
+            line=f"{title} · {window.start:%H:%M} to {_clock(window)} UTC",
             made=f"Made at {now:%Y-%m-%d %H:%M:%S} UTC in {seconds:.1f} s from {notebook.name}.",
             failure=failure,
         )
@@ -158,7 +158,7 @@ def _register_engine() -> None:
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
+    class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(
             cls,
