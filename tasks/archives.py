@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -128,8 +128,7 @@ def _check(path: Path, count: int, digest: str) -> None:
     found, lines = hashlib.sha256(), 0
     try:
         with gzip.open(path, "rb") as packed:
-            content: IO[bytes] = packed
-            for line in content:
+            for line in packed:
                 found.update(line)
                 lines += 1
     except (EOFError, gzip.BadGzipFile) as error:

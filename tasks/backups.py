@@ -100,7 +100,7 @@ def _dump_sqlite(part: Path) -> set[str]:
         shutil.copyfileobj(source, packed, COPY)
     with plain.open("rb") as source, gzip.open(part, "rb") as packed:
         whole = hashlib.file_digest(source, "sha256").digest()
-        if hashlib.file_digest(packed, "sha256").digest() != whole:  # type: ignore[arg-type]
+        if hashlib.file_digest(packed, "sha256").digest() != whole:
             raise DumpError(f"{part.name} does not unpack to what was packed; look at the disk")
     plain.unlink()
     return found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+import string
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +16,7 @@ from tasks.models import Certificate
 TIMEOUT = 5.0  # seconds to connect, and again for the handshake
 TOGETHER = 8  # domains read at the same time
 HTTPS = 443
+_SPACE = set(string.whitespace)  # urlsplit drops some of it silently
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Reading:
     trusted: bool | None = None
     problem: str = ""
 
-    def state(self, now: datetime, warning: timedelta, critical: timedelta) -> Certificate.State:
+    def state(self, now: datetime, warning: timedelta, critical: timedelta) -> str:
         """How urgent its renewal is."""
         if self.valid_until is None:
             return Certificate.State.UNREACHABLE
@@ -50,9 +53,11 @@ def place(domain: str) -> tuple[str, int]:
         It is none of these.
     """
     split = urlsplit(domain if "//" in domain else f"//{domain}")
-    if not split.hostname or split.path not in ("", "/"):
+    host = split.hostname or ""
+    plain = re.fullmatch(r"[\w.:-]{1,253}", host) and not _SPACE & set(domain)
+    if not plain or split.path not in ("", "/"):
         raise ValueError(f"{domain!r} is no domain; use host:port")
-    return split.hostname, split.port or HTTPS
+    return host, split.port or HTTPS
 
 
 def read_all(domains: list[str]) -> list[Reading]:

@@ -41,10 +41,11 @@ def backup_rotation_task(
     """Delete backups by retention: never below `min_backups`, never above `max_backups`."""
     if not 1 <= min_backups <= max_backups:
         raise ValueError(f"min_backups={min_backups} must be 1 to max_backups={max_backups}")
+    at, retention = moment(now), span(days=retention_days)
     with lease("backup", holder(self)) as mine:
         if not mine:
             return Summary(in_progress=True)
-        return Summary(**backups.rotate(moment(now), span(days=retention_days), max_backups, min_backups))
+        return Summary(**backups.rotate(at, retention, max_backups, min_backups))
 
 
 @shared_task(name="core.tasks.maintenance_tasks.ssl_renewal_check_task", bind=True)

@@ -27,11 +27,11 @@ def key(tenant_id: int) -> str:
 
 def read(tenant_id: int) -> Figures | None:
     """A tenant's figures, as they were last computed."""
-    return cache.get(key(tenant_id))  # type: ignore[no-any-return]
+    return cache.get(key(tenant_id))
 
 
 def refresh(tenants: Sequence[Tenant], now: datetime) -> int:
-    """Compute the figures of these tenants and keep them; the number of queries is the same for any number."""
+    """Compute the figures of these tenants and keep them; as many queries for many as for one."""
     figures = compute([tenant.pk for tenant in tenants], now)
     for tenant in tenants:
         figures[tenant.pk] |= {"tenant": tenant.name, "state": tenant.state}

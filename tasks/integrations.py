@@ -30,7 +30,7 @@ class Finding:
     """What one probe found."""
 
     name: str
-    state: Integration.State
+    state: str
     latency_ms: float | None
     detail: str = ""
 

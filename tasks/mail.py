@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import smtplib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.validators import validate_email
 from django.db.models import Q, QuerySet
 from django.template.loader import get_template
+from redis.exceptions import RedisError
 
 from tasks.batches import chunks
 from tasks.clock import moment
@@ -68,7 +70,7 @@ def to_operators(kind: str, about: str, subject: str, **parts: Any) -> list[Lett
 
 
 def write(letters: Iterable[Letter], now: datetime) -> int:
-    """Put letters into the outbox; one whose key is there already is left alone. Returns how many were new."""
+    """Put letters into the outbox, each key once; returns how many were new."""
     written = 0
     for chunk in chunks(letters, CHUNK):
         rows = {letter.key: letter for letter in chunk}
@@ -159,7 +161,7 @@ def _claim(kind: str, holder: str, after: int) -> list[Mail]:
 
 
 def _send(claimed: list[Mail], counts: dict[str, int]) -> None:
-    accepted = {int(key.rsplit(":", 1)[1]) for key in cache.get_many([_mark(row) for row in claimed])}
+    accepted = _accepted(claimed)
     refused: list[Mail] = []
     try:
         with get_connection() as connection:
@@ -171,7 +173,8 @@ def _send(claimed: list[Mail], counts: dict[str, int]) -> None:
         counts["mailed"] += rows.update(state=Mail.State.SENT, sent_at=moment(), holder="")
         if refused:
             Mail.objects.bulk_update(refused, ["state", "detail", "holder"])
-        cache.delete_many([_mark(row) for row in claimed if row.pk in accepted])
+        with suppress(RedisError):  # marks that stay are harmless and end by themselves
+            cache.delete_many([_mark(row) for row in claimed if row.pk in accepted])
 
 
 def _send_one(
@@ -198,7 +201,23 @@ def _send_one(
         logger.warning("mail %s not taken (%s): %.200s", row.pk, code, error)
     else:
         accepted.add(row.pk)
-        cache.set(_mark(row), 1, REMEMBERED)
+        with _cache_needed():
+            cache.set(_mark(row), 1, REMEMBERED)
+
+
+def _accepted(claimed: list[Mail]) -> set[int]:
+    """Which of these the mail server took from a run that could not say so in the database any more."""
+    with _cache_needed():
+        return {int(key.rpartition(":")[2]) for key in cache.get_many([_mark(row) for row in claimed])}
+
+
+@contextmanager
+def _cache_needed() -> Iterator[None]:
+    """Without the cache nothing is sent: a message whose acceptance is not remembered could go twice."""
+    try:
+        yield
+    except RedisError as error:
+        raise ConnectionError(f"the cache does not answer, so no mail is sent: {error}") from error
 
 
 def _mark(row: Mail) -> str:

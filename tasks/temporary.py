@@ -18,6 +18,8 @@ def delete_older(folder: Path, before: float, summary: Summary) -> None:
 
     Counts ``looked_at``, ``deleted``, ``bytes_freed``, ``folders``; what cannot be deleted is skipped.
     """
+    if not folder.is_dir():
+        return  # nobody has needed it yet
     root = str(folder.resolve())
     emptied: set[str] = set()  # folders that lost something in this run
     for path, folders, files, place in os.fwalk(root, topdown=False, follow_symlinks=False):

@@ -53,7 +53,8 @@ def _vacuum_postgresql(analyze: bool) -> dict[str, int]:
 def _postgresql_state() -> tuple[int, int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT COALESCE(SUM(n_dead_tup), 0)::bigint, COALESCE(SUM(pg_total_relation_size(relid)), 0)::bigint"
+            "SELECT COALESCE(SUM(n_dead_tup), 0)::bigint,"
+            " COALESCE(SUM(pg_total_relation_size(relid)), 0)::bigint"
             " FROM pg_stat_user_tables WHERE relname = ANY(%s)",
             [tables()],
         )

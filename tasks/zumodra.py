@@ -88,7 +88,7 @@ def cleanup_expired_sessions(now: Moment = None, tenant_id: int | None = None) -
 
 
 def _record(findings: list[Finding], at: datetime) -> list[Finding]:
-    """Store what was found; gives the findings that change a state. A first look that finds it well changes none."""
+    """Store what was found; gives what changed its state. A first look that finds it up is none."""
     with transaction.atomic():
         names = [finding.name for finding in findings]
         known = {row.name: row for row in Integration.objects.select_for_update().filter(name__in=names)}

@@ -23,7 +23,7 @@ def make_subscriptions(world: World) -> int:
     rows = []
     for tenant in world.tenants:
         if tenant.state in PAYING:
-            start = world.now - timedelta(days=dice.uniform(0, 30))
+            start = world.now - timedelta(days=dice.uniform(6, 29))
             rows.append(
                 Subscription(
                     tenant=tenant,
@@ -89,10 +89,11 @@ def _month(
         settled_at=None if failed else issued + timedelta(minutes=2),
     )
     if failed:
-        payment.retries = dice.choice((0, 0, 0, 1, 1, 2, 3))
-        # Some pauses are over, some are not.
+        # The pause of those that are past due is over; of the others some are, and some have given up.
+        late = subscription.state == Subscription.State.PAST_DUE
+        payment.retries = dice.choice((0, 0, 1) if late else (0, 0, 0, 1, 1, 2, 3))
         pause = timedelta(days=2**payment.retries)
-        payment.failed_at = min(world.now, max(issued, world.now - pause * dice.uniform(0.4, 2.5)))
+        payment.failed_at = max(issued, world.now - pause * dice.uniform(1.1 if late else 0.4, 2.5))
         payment.failure = dice.choice(REASONS)
     return invoice, payment
 

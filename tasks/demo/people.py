@@ -22,6 +22,7 @@ USERS = 400
 EMPLOYEES = 450
 SESSIONS = 1500
 SHARES = (("active", 26), ("trial", 7), ("past_due", 3), ("suspended", 1), ("expired", 2), ("cancelled", 1))
+FIRST = ("active", "past_due", "active", "past_due", "trial")  # however small the data set is
 ROLES = (("member", 60), ("manager", 16), ("recruiter", 14), ("hr", 10))
 
 
@@ -48,7 +49,7 @@ def make_tenants(world: World) -> int:
     for rank in range(world.many(TENANTS)):
         name = f"{dice.choice(words.COMPANY)} {dice.choice(words.TRADE)} {dice.choice(words.FORM)}"
         slug = _free(slugged(name.rsplit(" ", 1)[0]), taken)
-        state = "active" if rank < 4 else world.pick(dice, SHARES)
+        state = FIRST[rank] if rank < len(FIRST) else world.pick(dice, SHARES)
         share = rank / world.many(TENANTS)
         plan = (
             plans[3] if share < 0.08 else plans[2] if share < 0.25 else plans[1] if share < 0.6 else plans[0]

@@ -51,7 +51,7 @@ class World:
         return self.now - timedelta(days=dice.uniform(least, most))
 
     def recently(self, dice: Dice, mean: float) -> datetime:
-        """A moment in the past, more likely a late one; `mean` days ago on average, in office hours mostly."""
+        """A moment in the past, `mean` days ago on average, in office hours mostly."""
         at = self.now - timedelta(days=min(dice.expovariate(1 / mean), 400))
         if dice.random() < 0.85 and not 7 <= at.hour < 20:
             at -= timedelta(hours=12)

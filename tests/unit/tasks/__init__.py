@@ -1,0 +1,1 @@
+"""What the business tasks are made of, without a service."""
