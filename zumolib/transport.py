@@ -36,7 +36,7 @@ class Channel(redis.Channel):
                 client.hset(self._handover, _tag(message), dumps([queue, message]))
         super()._put(queue, message, **options)
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str) -> dict[str, Any]:  # type: ignore[override]  # as kombu itself does
         message: dict[str, Any] = super()._get(queue)
         self.handed_over(_tag(message))
         return message
