@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -313,3 +314,14 @@ def test_what_is_kept_aside_cannot_fill_the_disk(tmp_path: Path, monkeypatch: py
     assert kept[0]
     assert not kept[-1]
     assert (tmp_path / "aside" / "2026-11-16.jsonl").stat().st_size < 130_000
+
+
+def test_many_threads_ask_at_once(two_days: History):
+    windows = [
+        (recorded.START + timedelta(hours=h), recorded.START + timedelta(hours=h + 1)) for h in range(8)
+    ]
+    alone = [two_days.tasks(*window) for window in windows]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda window: two_days.tasks(*window), windows))
+    for one, other in zip(alone, together, strict=True):
+        pd.testing.assert_frame_equal(one, other)
