@@ -288,6 +288,15 @@ class History:
 
         return self._ask(measure, self._events)
 
+    def any_task(self) -> bool:
+        """Whether any task was ever recorded."""
+
+        def look(connection: duckdb.DuckDBPyConnection) -> bool:
+            files = self._events.find()
+            return bool(files) and bool(connection.sql(_query("any_task", files)).fetchall())
+
+        return bool(self._ask(look, self._events))
+
     def compact(self, now: datetime) -> int:
         """Merge small files; returns how many files were deleted. Safe at any instant, beside anyone."""
         return self._events.compact(now) + self._depths.compact(now)

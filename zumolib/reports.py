@@ -184,6 +184,8 @@ def _register_engine() -> None:
                 timeout=CELL_TIMEOUT,
                 on_cell_executed=count,
                 log_output=False,
+                # It would warn, at each start, that its sockets on the loopback interface are not encrypted.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
             client.execute(env=environment)
 

@@ -325,3 +325,14 @@ def test_many_threads_ask_at_once(two_days: History):
         together = list(pool.map(lambda window: two_days.tasks(*window), windows))
     for one, other in zip(alone, together, strict=True):
         pd.testing.assert_frame_equal(one, other)
+
+
+def test_any_task(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    assert not history.any_task()
+    beat = {"type": "worker-heartbeat", "hostname": "w@h", "timestamp": 1_763_800_000.0}
+    history.append_events([events.row(beat, 1_763_800_000.0)])
+    assert not history.any_task(), "a heartbeat is no task"
+    sent = {"type": "task-sent", "uuid": "1", "name": "t", "hostname": "h", "timestamp": 1_763_800_001.0}
+    history.append_events([events.row(sent, 1_763_800_001.0)])
+    assert history.any_task()

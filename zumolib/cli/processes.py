@@ -24,7 +24,13 @@ def record(name: str, app_name: str | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Recorder(_find_app(app_name or conf().ZUMO_APP), History(conf().history), name=name).run(stop)
+    Recorder(
+        _find_app(app_name or conf().ZUMO_APP),
+        History(conf().history),
+        name=name,
+        retain_days=conf().ZUMO_HISTORY_DAYS,
+        management_url=conf().RABBITMQ_MANAGEMENT_URL,
+    ).run(stop)
 
 
 def _find_app(name: str):  # type: ignore[no-untyped-def]
