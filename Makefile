@@ -31,8 +31,8 @@ lint: $(VENV)/.test-ready  ## ruff, mypy and the import contract
 bench: $(VENV)/.test-ready  ## measure against the alternatives, as ratios
 	$(BIN)/python -m benchmarks
 
-notebooks: $(VENV)/.test-ready  ## run the notebooks on the recorded history and store their outputs
-	$(BIN)/zumo notebooks
+notebooks: $(VENV)/.test-ready  ## run the notebooks on a recorded history and store their outputs
+	$(BIN)/python -m tests.notebooks --write
 
 lock: $(VENV)/.test-ready  ## pin the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv

@@ -38,6 +38,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         "broker_url": conf.CELERY_BROKER_URL,
         "broker_connection_retry_on_startup": True,
         "broker_pool_limit": 50 if scale else 10,
+        "broker_transport": "zumolib.transport:Transport" if conf.broker_is_redis else None,
         "broker_transport_options": transport,
         "result_backend": conf.CELERY_RESULT_BACKEND,
         "result_expires": 86_400,
@@ -82,6 +83,8 @@ def create(conf: settings.Conf) -> Celery:
         "zumodra", task_cls="zumolib.task:BaseTask", events="zumolib.dispatch:Events", include=TASK_MODULES
     )
     made.conf.update(configuration(conf))
+    if conf.ZUMO_SOLE_WORKER:
+        made.steps["consumer"].add("zumolib.redelivery:GiveBack")
     return made
 
 

@@ -155,7 +155,12 @@ class Conf(BaseSettings):
     ZUMO_APP: str = Field("zumolib", description="the Celery app to operate on, as in `celery -A`")
     ZUMO_HOME: Folder = Field(default_factory=_default_home, description="state of the embedded stack")
     ZUMO_HISTORY: Folder | None = Field(None, description="recorded events and depth samples")
+    ZUMO_HISTORY_DAYS: int = Field(90, ge=1, description="days after which recorded history is deleted")
     ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
+    ZUMO_SOLE_WORKER: bool = Field(
+        False,
+        description="no other worker is on this broker, so what a killed one left is given back at once",
+    )
     ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
     ZUMO_MIN_FREE_MB: int = Field(
         300, ge=0, description="free disk space, in MB, without which nothing is started"

@@ -56,6 +56,11 @@ class StreamDispatcher(EventDispatcher):
             entry = _entry_of(fields.get("uuid"))
             if entry is not None:
                 fields = {**fields, "entry": entry}
+        # A producer's dispatcher is never flushed by Celery: what it holds since a failure goes out here.
+        with self.mutex:
+            for _ in range(0 if self.enabled else len(self._outbound_buffer)):
+                held, routing_key = self._outbound_buffer.popleft()
+                self._publish(held, producer, routing_key)
         return super().publish(type, fields, producer, **options)
 
     def _publish(self, event: Any, producer: Any, routing_key: str, **options: Any) -> Any:

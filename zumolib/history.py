@@ -288,6 +288,15 @@ class History:
 
         return self._ask(measure, self._events)
 
+    def any_task(self) -> bool:
+        """Whether any task was ever recorded."""
+
+        def look(connection: duckdb.DuckDBPyConnection) -> bool:
+            files = self._events.find()
+            return bool(files) and bool(connection.sql(_query("any_task", files)).fetchall())
+
+        return bool(self._ask(look, self._events))
+
     def compact(self, now: datetime) -> int:
         """Merge small files; returns how many files were deleted. Safe at any instant, beside anyone."""
         return self._events.compact(now) + self._depths.compact(now)
@@ -327,6 +336,7 @@ class History:
                     return ask(connection)
             except duckdb.Error as error:
                 failure = error
+                _database.cache_clear()  # some errors leave a database that answers no more
                 # A file that went between the listing and the reading makes an I/O error, once.
                 doubted = [segments.doubt(segment) for segment in segments.find()]
                 if not any(doubted) and not isinstance(error, duckdb.IOException):
@@ -334,12 +344,19 @@ class History:
         raise HistoryError(f"{self.root} cannot be read: {failure}") from failure
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+@cache
+def _database(process: int) -> duckdb.DuckDBPyConnection:
+    """One in-memory database a process: opening it takes longer than a query of the last hour."""
     # Everything needed is built in: a query never reaches for the network.
     options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    connection = duckdb.connect(":memory:", config=options)  # type: ignore[arg-type]
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
+    database = duckdb.connect(":memory:", config=options)  # type: ignore[arg-type]
+    database.execute("SET GLOBAL TimeZone = 'UTC'")
+    return database
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    """A connection of the caller's own, with its own temporary tables; a fork does not inherit any."""
+    return _database(os.getpid()).cursor()
 
 
 @cache

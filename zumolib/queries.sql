@@ -106,6 +106,9 @@ WHERE ((sent >= $start AND sent < $end) OR (received >= $start AND received < $e
   AND ($state IS NULL OR list_contains($state, state))
 ORDER BY coalesce(sent, received, started, finished), task_id;
 
+-- name: any_task
+SELECT 1 FROM read_parquet({files}, union_by_name = true, hive_partitioning = false) WHERE task_id IS NOT NULL LIMIT 1;
+
 -- name: depths
 SELECT DISTINCT "at", queue, ready, unacked, consumers
 FROM read_parquet({files}, union_by_name = true, hive_partitioning = false)

@@ -1,35 +1,69 @@
-"""Give back what a killed worker had taken from Redis or Valkey.
+"""Give back at once what a killed worker, or a killed server, left unfinished on Redis or Valkey.
 
 RabbitMQ redelivers as soon as a worker's connection is gone. The Redis transport only does when its
-visibility timeout, two hours here, has passed; a worker that is known to be the only one need not wait.
+visibility timeout, two hours here, has passed, since another worker may still be at it. A worker that is
+known to be the only one need not wait: ``ZUMO_SOLE_WORKER`` says so, and the embedded stack sets it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import Any
 
-if TYPE_CHECKING:
-    from celery import Celery
+from celery import bootsteps
+from celery.utils.log import get_logger
+from celery.worker import state
+
+from zumolib import transport
+
+log = get_logger(__name__)
 
 
-def give_back(app: Celery) -> int:
-    """Put every unacknowledged message back to the front of its queue.
+def give_back(channel: Any, *, busy: Collection[str] = ()) -> int:
+    """Put messages that nobody works on to the front of their queues.
 
-    Call it only while no worker runs: a message that a living worker holds would run twice.
+    Call it only while no other worker runs: a message that a living worker holds would run twice.
+
+    Parameters
+    ----------
+    channel : zumolib.transport.Channel
+        On the broker.
+    busy : collection of str
+        Delivery tags of messages that are being worked on.
 
     Returns
     -------
     int
-        How many messages were given back; 0 on a broker that redelivers by itself.
+        How many messages were given back.
     """
-    with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=30, interval_start=0.2, interval_step=0.2, interval_max=1)
-        if connection.transport.driver_type != "redis":
-            return 0
-        channel = connection.default_channel
-        with channel.conn_or_acquire() as client:
-            tags = [tag.decode() for tag in client.zrange(channel.unacked_index_key, 0, -1)]
-        # Consumers take from the right end, where this puts them; so the oldest is put back last.
-        for tag in reversed(tags):
-            channel.qos.restore_by_tag(tag)
-        return len(tags)
+    with channel.conn_or_acquire() as client:
+        unacked = [tag.decode() for tag in client.zrange(channel.unacked_index_key, 0, -1)]
+    abandoned = [tag for tag in unacked if tag not in busy]
+    # Consumers take from the right end, where this puts them; so the oldest is put back last.
+    for tag in reversed(abandoned):
+        channel.qos.restore_by_tag(tag)
+    lost = _lost(channel, besides=unacked)
+    for queue, message in lost:
+        channel.put_back(queue, message)
+    return len(abandoned) + len(lost)
+
+
+def _lost(channel: transport.Channel, *, besides: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Messages that were taken from their list and never noted as taken."""
+    noted = {tag: found for tag, found in channel.on_their_way().items() if tag not in besides}
+    waiting = set().union(*(channel.waiting(queue) for queue in {queue for queue, _ in noted.values()}))
+    return [found for tag, found in noted.items() if tag not in waiting]
+
+
+class GiveBack(bootsteps.StartStopStep):
+    """Step of the worker, after each connection to the broker and before the first message comes."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, consumer: Any) -> None:
+        """Give back all that this worker does not work on just now."""
+        with consumer.app.connection_for_write() as connection:
+            channel = connection.default_channel
+            if isinstance(channel, transport.Channel):
+                busy = {request.message.delivery_tag for request in state.active_requests}
+                log.info("Gave back %d messages that nobody worked on.", give_back(channel, busy=busy))

@@ -85,7 +85,7 @@ def daily(
         seconds = time.perf_counter() - began
         page = pages.Page(
             title=f"Daily report, {window.start:%Y-%m-%d}",
-            line=f"Daily report · {title} · {window.start:%H:%M} to {_clock(window)} UTC",
+            line=f"{title} · {window.start:%H:%M} to {_clock(window)} UTC",
             made=f"Made at {now:%Y-%m-%d %H:%M:%S} UTC in {seconds:.1f} s from {notebook.name}.",
             failure=failure,
         )
@@ -131,7 +131,9 @@ def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: P
     except DeadKernelError:
         return f"{source.name}: the kernel ended before the notebook did; is memory short?"
     except RuntimeError as error:  # what jupyter_client raises when a kernel does not come up
-        raise ReportError(f"{source.name} did not start: {error}; try `python -m ipykernel_launcher`") from None
+        raise ReportError(
+            f"{source.name} did not start: {error}; try `python -m ipykernel_launcher`"
+        ) from None
     return ""
 
 
@@ -156,7 +158,7 @@ def _register_engine() -> None:
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
+    class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(
             cls,
@@ -182,6 +184,8 @@ def _register_engine() -> None:
                 timeout=CELL_TIMEOUT,
                 on_cell_executed=count,
                 log_output=False,
+                # It would warn, at each start, that its sockets on the loopback interface are not encrypted.
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
             client.execute(env=environment)
 

@@ -8,7 +8,8 @@ stream     Redis, Valkey, app with our dispatcher     kept in a capped stream
 pubsub     any other                                  lost
 =========  =========================================  ==========================================
 
-What was taken stays the broker's until :meth:`settle`, except with pubsub. So an event may come
+The queue is there from the first recorder's first connection on: what RabbitMQ was sent before that is
+nobody's. What was taken stays the broker's until :meth:`settle`, except with pubsub. So an event may come
 twice, and folding takes care of that.
 """
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import redis
 from celery import Celery
 
 from zumolib.celery import create
@@ -77,8 +78,11 @@ class Stack:
         return [self.app.send_task("zumodra.celery.debug_task").id for _ in range(count)]
 
     def states(self, ids: list[str]) -> set[str]:
-        """States of these tasks, as the result backend has them."""
-        return {self.app.AsyncResult(task_id).state for task_id in ids}
+        """States of these tasks, as the result backend has them; it may be down just now."""
+        try:
+            return {self.app.AsyncResult(task_id).state for task_id in ids}
+        except redis.exceptions.ConnectionError:
+            return {"UNREACHABLE"}
 
     def recorded(self, ids: list[str]) -> set[str | None]:
         """States of these tasks, as the history has them; None for one that it does not have."""

@@ -63,14 +63,21 @@ class OwnProcess:
                 raise AssertionError(f"not ready after {seconds} s:\n{self.tail()}")
             time.sleep(0.1)
 
-    def end(self, seconds: float = 20) -> int:
-        """Ask it to end, then make it and its children end; returns the exit status."""
-        if self.process.poll() is None:
-            self.process.terminate()
+    def end(self, seconds: float = 30) -> int:
+        """Ask it to end, then make what is left of it end; returns the exit status.
+
+        It is asked again every 5 s: beat's signal handler writes to the database, which fails, and the
+        signal is lost, when it arrives in the middle of a query.
+        """
+        deadline = time.monotonic() + seconds
         try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"did not end within {seconds} s:\n{self.tail()}") from None
+            while self.process.poll() is None:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"did not end within {seconds} s:\n{self.tail()}")
+                self.process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(5)
+            return self.process.returncode
         finally:
             with contextlib.suppress(ProcessLookupError):  # nothing of it is left
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -91,6 +91,8 @@ def test_killed_stopped_and_cut_off_it_loses_nothing(server: Server, tmp_path: P
     sent = []
     with process(celery, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
         with recorder(server, folder) as first:
+            # RabbitMQ keeps events for recorders from the first recorder's first connection on.
+            until(lambda: state(folder).get("state") == "recording", 40, "the first recorder is there")
             sent += [send(n).id for n in range(20)]
             until(lambda: finished(folder) >= 20, 40, "the first tasks are recorded")
             sent += [send(n).id for n in range(150)]
@@ -266,3 +268,15 @@ def test_a_stream_that_cannot_be_written_fails_no_task(
         assert app.tasks["tiny.double"].delay(2).id
         assert connection.default_channel.client.llen("tiny") == 2
     assert len([r for r in caplog.records if "missing in the stream" in r.message]) == 1
+
+
+def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> None:
+    app = tiny.make(server.url)
+    with recording(app, tmp_path) as found:
+        until(lambda: found.state.state == "recording", 20, "it records")
+        headers = {"periodic_task_name": "nightly"}
+        task_id = app.tasks["tiny.double"].apply_async((1,), headers=headers).id
+        until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded")
+    frame = tasks(tmp_path).set_index("task_id")
+    assert frame.loc[task_id, "entry"] == "nightly"
+    assert frame.loc[task_id, "state"] == "PENDING"

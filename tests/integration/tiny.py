@@ -10,6 +10,9 @@ from celery import Celery
 
 def make(url: str, **options: Any) -> Celery:
     """The app on this broker; `options` go to Celery."""
+    if url.startswith("amqp"):
+        # Without confirms RabbitMQ may drop what is published while a queue comes back from a restart.
+        options["broker_transport_options"] = {"confirm_publish": True}
     app = Celery("tiny", broker=url, **{"events": "zumolib.dispatch:Events", **options})
     app.conf.update(
         task_default_queue="tiny",

@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 from zumolib.errors import InputError
 from zumolib.firings import Cron, Every, Once, expand
 
-UTC = UTC
-
 
 def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)

@@ -1,8 +1,7 @@
-"""``zumo worker|record|migrate|web``: the processes that make a system, one each."""
+"""``zumo record|migrate|web``: single processes, as docker compose starts them."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -11,33 +10,6 @@ from pathlib import Path
 import click
 
 from zumolib.cli.output import say
-
-
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.option(
-    "--sole", is_flag=True, help="No other worker runs: first give back what a killed one had taken."
-)
-@click.argument("celery_arguments", nargs=-1, type=click.UNPROCESSED)
-def worker(sole: bool, celery_arguments: tuple[str, ...]) -> None:
-    """Become a Celery worker of the platform; further arguments go to `celery worker`."""
-    from zumolib.conf import conf
-
-    if sole:
-        from zumolib import redelivery
-        from zumolib.celery import app
-
-        returned = redelivery.give_back(app)
-        click.echo(f"gave back {returned} messages that a killed worker had taken")
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "zumolib",
-        "worker",
-        f"--loglevel={conf().CELERY_LOGLEVEL}",
-    ]
-    os.execv(sys.executable, [*command, *celery_arguments])
 
 
 @click.command()
@@ -52,7 +24,13 @@ def record(name: str, app_name: str | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Recorder(_find_app(app_name or conf().ZUMO_APP), History(conf().history), name=name).run(stop)
+    Recorder(
+        _find_app(app_name or conf().ZUMO_APP),
+        History(conf().history),
+        name=name,
+        retain_days=conf().ZUMO_HISTORY_DAYS,
+        management_url=conf().RABBITMQ_MANAGEMENT_URL,
+    ).run(stop)
 
 
 def _find_app(name: str):  # type: ignore[no-untyped-def]
@@ -88,4 +66,4 @@ def web(host: str, port: int) -> None:
     uvicorn.run("zumolib.web.asgi:application", host=host, port=port, lifespan="off", access_log=False)
 
 
-COMMANDS = (worker, record, migrate, web)
+COMMANDS = (record, migrate, web)

@@ -27,7 +27,7 @@ def run() -> None:
     from zumolib.conf import conf
     from zumolib.history import History
 
-    if not History(conf().history).coverage().events:
+    if not History(conf().history).any_task():
         _first_day()
     made = make_report(None)
     click.echo(f"\nJupyterLab: {plan.jupyter_url}\nReport:     {made.path_html}")

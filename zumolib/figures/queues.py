@@ -38,7 +38,7 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
     peaks = sampled.groupby("queue", observed=True)["ready"].max().sort_values(ascending=False, kind="stable")
     figure = make_subplots(rows=len(peaks), cols=1, shared_xaxes=True, vertical_spacing=0.012)
     for row, (queue, peak) in enumerate(peaks.items(), start=1):
-        its = frame[frame["queue"].eq(queue)].sort_values("at")
+        its = frame[frame["queue"] == queue].sort_values("at")
         at = its["at"].dt.tz_convert(zone).dt.tz_localize(None)
         colour = theme.queue_colour(queue)
         figure.add_scatter(
@@ -58,9 +58,9 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
         )
         _beside(figure, row, f"<b>{queue}</b>", x=-0.008, anchor="right", colour=colour)
         _beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
-    figure.update_xaxes(showgrid=True, showline=False)
+    figure.update_xaxes(showgrid=True, showline=False, tickformat="%H:%M\n%a %d %b")
     figure.update_xaxes(title_text=f"time ({zone})", row=len(peaks), col=1)
-    figure.update_layout(margin={"l": 110, "r": 180})
+    figure.update_layout(margin={"l": 96, "r": 170})
     return theme.titled(figure, _finding(sampled, peaks, zone), note=note, height=150 + STRIP * len(peaks))
 
 
@@ -76,23 +76,30 @@ def _peak(its: pd.DataFrame, peak: float, zone: str) -> str:
     last = its["ready"].dropna().iloc[-1]
     if peak == 0:
         return "empty throughout"
-    when = its.loc[its["ready"].idxmax(), "at"].tz_convert(zone)
-    return f"peak <b>{number(peak)}</b> at {when:%H:%M}, last {number(last)}"
+    several_days = its["at"].iloc[-1] - its["at"].iloc[0] > pd.Timedelta(days=1)
+    when = _highest(its, zone).strftime("%a %H:%M" if several_days else "%H:%M")
+    return f"peak <b>{number(peak)}</b> at {when}, last {number(last)}"
+
+
+def _highest(its: pd.DataFrame, zone: str) -> pd.Timestamp:
+    return its["at"].iloc[int(its["ready"].argmax())].tz_convert(zone)
 
 
 def _finding(sampled: pd.DataFrame, peaks: pd.Series, zone: str) -> str:
     queue, peak = peaks.index[0], peaks.iloc[0]
     if peak == 0:
         return f"All {len(peaks)} queues stayed empty" if len(peaks) > 1 else f"{queue} stayed empty"
-    its = sampled[sampled["queue"].eq(queue)]
-    when = its.loc[its["ready"].idxmax(), "at"].tz_convert(zone)
-    finding = f"{queue} peaked at {counted(peak, 'message')} on {when:%a %d %b} at {when:%H:%M}"
+    when = f"{_highest(sampled[sampled['queue'] == queue], zone):%a %d %b at %H:%M}"
     others = peaks.iloc[1:]
-    if others.empty:
-        return finding
-    waiting = list(
-        sampled.groupby("queue", observed=True)["ready"].last().loc[lambda last: last > FLOOR].index
-    )
+    if peak <= FLOOR and len(others):
+        return f"No queue had more than {counted(peak, 'message')} waiting; {queue} did on {when}"
+    finding = f"{queue} peaked at {counted(peak, 'message')} on {when}"
+    last = sampled.groupby("queue", observed=True)["ready"].last()
+    waiting = [str(name) for name in last[last > FLOOR].sort_values(ascending=False).index]
     if waiting:
-        return f"{finding}; {listed([str(q) for q in waiting[:3]])} still had a backlog at the end"
-    return f"{finding}; the other {len(others)} stayed at {number(others.max())} or fewer"
+        return f"{finding}; {listed(waiting[:3])} still had a backlog at the end"
+    return (
+        f"{finding}; the other {len(others)} stayed at {number(others.max())} or fewer"
+        if len(others)
+        else finding
+    )

@@ -10,6 +10,7 @@ from zumolib.figures.words import counted, listed, number
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOURS = [f"{hour:02d}" for hour in range(24)]
+LIGHT, DARK = "#EEF4F9", "#5AA5D6"  # opaque and light enough for dark counts, on any theme
 REMEDY = "Install the schedule with `zumo schedule install`, or enable entries in the admin pages."
 
 
@@ -37,12 +38,8 @@ def density(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Fig
             z=counts.to_numpy().tolist(),
             text=[[number(value) if value else "" for value in row] for row in counts.to_numpy()],
             texttemplate="%{text}",
-            textfont={"size": 12},
-            colorscale=[
-                [0, theme.faded(theme.ACCENT, 0.04)],
-                [0.5, theme.faded(theme.ACCENT, 0.45)],
-                [1, theme.ACCENT],
-            ],
+            textfont={"size": 12, "color": "#1D232B"},
+            colorscale=[[0, LIGHT], [1, DARK]],
             showscale=False,
             xgap=2,
             ygap=2,
@@ -51,11 +48,12 @@ def density(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Fig
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(showgrid=False, title_text=f"hour of the day ({zone})", type="category")
-    top = frame.loc[frame["count"].idxmax()]
-    quiet = frame.loc[frame["count"].idxmin()]
+    most = frame[frame["count"].eq(frame["count"].max())]
+    hours, days = sorted(set(most["hour"])), [WEEKDAYS[day] for day in sorted(set(most["weekday"]))]
+    when = "every day" if len(days) == 7 else f"on {listed(days)}"
     title = (
-        f"{WEEKDAYS[top['weekday']]} {top['hour']:02d}:00 is the most crowded hour with "
-        f"{counted(top['count'], 'firing')}; the quietest has {number(quiet['count'])}"
+        f"{listed([f'{hour:02d}:00' for hour in hours[:3]])} is most crowded, {when}, with "
+        f"{counted(frame['count'].max(), 'firing')}; the quietest hour has {number(frame['count'].min())}"
     )
     return theme.titled(figure, title, note=note, height=420)
 
@@ -96,10 +94,10 @@ def day(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figure:
     )
     figure.update_xaxes(title_text=f"hour of the day ({zone})", type="category", showgrid=False)
     figure.update_yaxes(title_text="firings", rangemode="tozero")
-    top = int(totals.idxmax())
+    top = int(totals.argmax())  # row n is hour n
     title = (
         f"{counted(totals.sum(), 'firing')} in the day; {top:02d}:00 is the most crowded hour "
-        f"with {number(totals[top])}"
+        f"with {number(totals.iloc[top])}"
     )
     return theme.titled(figure, title, note=note, height=380)
 
@@ -124,16 +122,19 @@ def crowded(frame: pd.DataFrame, *, top: int = 10, note: str = "", zone: str = "
             y=[f"{moment:%a %d %b %H:%M}" for moment in at],
             orientation="h",
             marker={"color": theme.ACCENT},
-            text=[f" <b>{number(row.count)}</b>  {row.queue_counts}" for row in shown.itertuples()],
+            text=[
+                f" <b>{number(count)}</b>  {queues}"
+                for count, queues in zip(shown["count"], shown["queue_counts"], strict=True)
+            ],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f} entries due<extra></extra>",
         )
     )
-    figure.update_xaxes(title_text="entries due in the same minute", range=[0, shown["count"].max() * 2.6])
+    figure.update_xaxes(visible=False, range=[0, shown["count"].max() * 2.6])
     figure.update_yaxes(showgrid=False, ticklabelstandoff=6)
     most = frame["count"].max()
     times = [f"{moment:%a %H:%M}" for moment in frame.loc[frame["count"].eq(most), "at"].dt.tz_convert(zone)]
     when = listed(times[:3]) if len(times) <= 3 else f"{len(times)} moments, first on {times[0]}"
     title = f"At most {counted(most, 'entry', 'entries')} are due in one minute: {when}"
-    return theme.titled(figure, title, note=note, height=150 + 26 * len(shown))
+    return theme.titled(figure, title, note=note, height=110 + 26 * len(shown))

@@ -17,6 +17,7 @@ from zumolib.figures import theme
 from zumolib.figures.words import duration, number, share, short
 
 Say = Callable[[Any], str]
+COLOURED = ("queue", "state")  # columns whose values have a colour
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class Tiles:
 
     def _repr_html_(self) -> str:
         boxes = "".join(
-            f'<div class="zumo-tile" style="flex:1 1 150px;padding:10px 14px;border-left:4px solid {t.colour};'
+            f'<div class="zumo-tile" style="flex:1 1 150px;padding:10px 14px;'
+            f"border-left:4px solid {t.colour};"
             'background:rgba(128,136,148,.08);border-radius:3px">'
             f'<div style="font-size:12px;opacity:.75">{escape(t.label)}</div>'
             f'<div style="font-size:26px;line-height:1.25;font-weight:600">{escape(t.value)}</div>'
-            f'<div style="font-size:12px;opacity:.75;overflow-wrap:anywhere">{escape(t.detail)}</div></div>'
+            f'<div style="font-size:12px;opacity:.75">{_breakable(t.detail)}</div></div>'
             for t in self.tiles
         )
         style = f"display:flex;flex-wrap:wrap;gap:12px;font-family:{theme.FONT}"
@@ -81,14 +83,20 @@ class Table:
         if self.colours:
             dot = f'<span style="color:{self.colours[position]}">●</span> '
         cells = [
-            f'<td style="{self._align(column)}">{dot if column in ("queue", "state") else ""}{escape(text)}</td>'
+            f'<td style="{self._align(column)}">{dot if column in COLOURED else ""}{_breakable(text)}</td>'
             for column, text in zip(self.columns, row, strict=True)
         ]
         return f"<tr>{''.join(cells)}</tr>"
 
     def _align(self, column: str) -> str:
         side = "right" if column in self.right else "left"
-        return f"text-align:{side};white-space:{'nowrap' if side == 'right' else 'normal'}"
+        wraps = side == "left" and column not in COLOURED
+        return f"text-align:{side};white-space:{'normal' if wraps else 'nowrap'}"
+
+
+def _breakable(text: str) -> str:
+    """Text as HTML; a long name may break after its dots and underscores."""
+    return escape(text).replace("_", "_<wbr>").replace(".", ".<wbr>")
 
 
 def table(frame: pd.DataFrame, columns: Mapping[str, Say], *, names: Mapping[str, str], empty: str) -> Table:
@@ -132,11 +140,12 @@ def headline(numbers: pd.Series) -> Tiles:
                  theme.state_colour("SUCCESS")),
             Tile("Failed", number(numbers["failed"]), f"{failed} of those that ended",
                  theme.state_colour("FAILURE")),
-            Tile("Retried", number(numbers["retried"]), "sent again at least once", theme.state_colour("RETRY")),
+            Tile("Retried", number(numbers["retried"]), "sent again at least once",
+                 theme.state_colour("RETRY")),
             Tile("Queue wait, p95", duration(numbers["queue_wait_p95"]), "sent or due, until started",
                  theme.state_colour("RECEIVED")),
             Tile("Slowest queue wait", duration(numbers["queue_wait_max"]), slowest,
-                 theme.queue_colour(numbers["slowest_queue"])),
+                 theme.queue_colour(numbers["slowest_queue"]) if numbers["slowest"] else theme.INK),
         )
     )  # fmt: skip
 
@@ -147,9 +156,7 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
     if by != "queue":
         columns["queue"] = str
     columns |= {"count": number, "failures": number}
-    columns |= {
-        f"{m}_{q}": duration for m in ("queue_wait", "run_time") for q in ("p50", "p95", "p99", "max")
-    }
+    columns |= {f"{m}_{q}": duration for m in ("queue_wait", "run_time") for q in ("p50", "p95", "max")}
     names = {
         column: column.replace("queue_wait_", "wait ").replace("run_time_", "run ") for column in columns
     }
@@ -158,23 +165,28 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
 
 def failures(frame: pd.DataFrame, *, top: int = 15, zone: str = "UTC") -> Table:
     """What failed, most frequent first."""
-
-    def when(at: pd.Timestamp) -> str:
-        return "–" if pd.isna(at) else f"{at.tz_convert(zone):%d %b %H:%M}"
-
     columns: dict[str, Say] = {
-        "error": str, "name": lambda name: short(str(name), 60), "queue": str, "count": number, "last": when,
-        "example": lambda text: str(text)[:120],
+        "error": str, "name": lambda name: short(str(name), 60), "queue": str, "count": number,
+        "last": _clock(zone), "example": lambda text: str(text)[:120],
     }  # fmt: skip
     return table(
         frame.head(top), columns, names={"last": f"last ({zone})"}, empty="No task failed in this window."
     )
 
 
+def _clock(zone: str) -> Say:
+    """Times of a zone, on one line."""
+
+    def say(at: pd.Timestamp) -> str:
+        return "–" if pd.isna(at) else f"{at.tz_convert(zone):%d %b %H:%M}".replace(" ", "\u00a0")
+
+    return say
+
+
 def peaks(frame: pd.DataFrame, *, zone: str = "UTC") -> Table:
     """Each queue's highest and last depth."""
     columns: dict[str, Say] = {
-        "queue": str, "peak": number, "peak_at": lambda at: f"{at.tz_convert(zone):%d %b %H:%M}", "last": number, "busy_share": share
+        "queue": str, "peak": number, "peak_at": _clock(zone), "last": number, "busy_share": share
     }  # fmt: skip
     names = {"peak_at": f"peak at ({zone})", "busy_share": "time not empty"}
     return table(frame, columns, names=names, empty="No queue depth was recorded in this window.")

@@ -8,13 +8,21 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, number, short
+from zumolib.figures.words import counted, duration, listed, number, share, short
 
 # Ticks that a person would choose, in seconds.
-TICKS = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3_600, 36_000, 172_800)
+TICKS = {
+    0.001: "≤ 1 ms", 0.01: "10 ms", 0.1: "100 ms", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min",
+    3_600: "1 h", 36_000: "10 h", 172_800: "2 d",
+}  # fmt: skip
 LEAST = 0.001  # seconds: a log axis has no 0, so what is shorter stands on this edge
+OFTEN = 5  # runs
 ROW = 30  # pixels
 MEASURES = {"queue_wait": "Queue wait", "run_time": "Run time"}
+OUTCOMES = {
+    "FAILURE": "failed", "REVOKED": "revoked", "REJECTED": "rejected", "RETRY": "waiting for a retry",
+    "STARTED": "running", "RECEIVED": "reserved", "PENDING": "waiting",
+}  # fmt: skip
 MARKS = {"p50": "circle", "p95": "diamond", "p99": "line-ns"}
 
 
@@ -54,13 +62,14 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
             type="log",
             range=[np.log10(low) - 0.12, np.log10(high) + 0.18],
             tickvals=ticks,
-            ticktext=[f"≤ {duration(tick)}" if tick == LEAST else duration(tick) for tick in ticks],
+            ticktext=[TICKS[tick] for tick in ticks],
             minor={"showgrid": False},
             row=1,
             col=column,
         )
     figure.update_yaxes(showgrid=True, ticklabelstandoff=8)
     figure.update_layout(margin={"t": 112})
+    figure.update_annotations(font={"size": 13})
     figure.add_annotation(
         text="● p50   ◆ p95   ┃ p99", x=1, y=1, yshift=26, xref="paper", yref="paper", xanchor="right",
         yanchor="bottom", showarrow=False,
@@ -101,12 +110,17 @@ def _ranges(
 
 
 def _finding(timed: pd.DataFrame, by: str) -> str:
-    worst = timed.loc[timed["queue_wait_p95"].fillna(0).idxmax()]
-    slowest = timed.loc[timed["run_time_p95"].idxmax()]
+    often = timed[timed["count"] >= OFTEN]  # a quantile of two runs is no finding
+    timed = timed if often.empty else often
+    worst = timed.iloc[int(timed["queue_wait_p95"].fillna(0).argmax())]
+    slowest = timed.iloc[int(timed["run_time_p95"].argmax())]
     wait = worst["queue_wait_p95"]
     runs = f"{_last_name(slowest[by])} ran longest, {duration(slowest['run_time_p95'])} at p95"
     if not wait > 1:
         return f"No task waited over 1 s at p95; {runs}"
+    if worst[by] == slowest[by]:
+        ran = duration(slowest["run_time_p95"])
+        return f"{_last_name(worst[by])} waited longest, {duration(wait)} at p95, and ran longest, {ran}"
     return f"{_last_name(worst[by])} waited {duration(wait)} at p95; {runs}"
 
 
@@ -125,22 +139,30 @@ def states(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
             note=note,
         )
     figure = go.Figure()
-    for row in frame.itertuples():
+    for state, count, part in zip(frame["state"], frame["count"], frame["share"], strict=True):
         figure.add_bar(
-            x=[row.count],
+            x=[count],
             y=[""],
             orientation="h",
-            marker={"color": theme.state_colour(row.state)},
-            text=f"{row.state.lower()} {number(row.count)}" if row.share > 0.06 else "",
+            marker={"color": theme.state_colour(state)},
+            text=f"{state.lower()} {number(count)}" if part > 0.06 else "",
             textposition="inside",
             insidetextanchor="middle",
-            hovertemplate=f"{row.state}: {number(row.count)}<extra></extra>",
+            hovertemplate=f"{state}: {number(count)}<extra></extra>",
         )
-    figure.update_layout(barmode="stack", bargap=0)
-    figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    failed = int(frame.loc[frame["state"].eq("FAILURE"), "count"].sum())
-    title = f"{counted(frame['count'].sum(), 'task')}, {counted(failed, 'failure')}"
-    return theme.titled(figure, title, note=note, height=150)
+    figure.update_layout(barmode="stack", bargap=0, margin={"b": 12})
+    total = int(frame["count"].sum())
+    figure.update_xaxes(visible=False, range=[0, total]).update_yaxes(visible=False)
+    return theme.titled(figure, _outcome(frame.set_index("state")["count"], total), note=note, height=134)
+
+
+def _outcome(counts: pd.Series, total: int) -> str:
+    succeeded = f"{share(counts.get('SUCCESS', 0) / total)} of {counted(total, 'task')} succeeded"
+    others = [
+        f"{number(count)} {OUTCOMES.get(str(s), str(s).lower())}"
+        for s, count in counts.drop("SUCCESS", errors="ignore").items()
+    ]
+    return f"{succeeded}; {listed(others)}" if others else succeeded
 
 
 def _last_name(name: object) -> str:

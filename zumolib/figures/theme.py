@@ -7,6 +7,8 @@ theme.
 
 from __future__ import annotations
 
+import re
+
 import plotly.graph_objects as go
 import plotly.io as pio
 
@@ -79,9 +81,9 @@ def register() -> None:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "xaxis": axis,
             "yaxis": axis,
-            "margin": {"l": 16, "r": 16, "t": 84, "b": 40},
+            "margin": {"l": 0, "r": 0, "t": 84, "b": 40},
             "title": {"x": 0, "xref": "container", "xanchor": "left", "y": 1, "yanchor": "top",
-                      "pad": {"l": 16, "t": 14}, "font": {"size": 17}},
+                      "pad": {"l": 0, "t": 14}, "font": {"size": 17}},
             "hoverlabel": {"bgcolor": "#2B3038", "font": {"color": "#FFFFFF", "family": FONT, "size": 12}},
             "modebar": {"remove": list(REMOVED_BUTTONS), "bgcolor": "rgba(0,0,0,0)", "color": GRID,
                         "activecolor": INK, "orientation": "v"},
@@ -102,10 +104,16 @@ def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figur
 
 
 def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
-    """A figure in place of one that has nothing to show; it says what to do next."""
+    """A figure in place of one that has nothing to show; it says what to do next, `commands` in bold."""
     figure = go.Figure()
     figure.add_annotation(
-        text=remedy, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 14}
+        text=re.sub(r"`(.+?)`", r"<b>\1</b>", remedy),
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"size": 14},
     )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
     return titled(figure, title, note=note, height=220)

@@ -47,13 +47,14 @@ def counted(value: float, noun: str, plural: str = "") -> str:
 
 
 def share(value: float) -> str:
-    """A share of 1 in percent, without rounding a failure away: 0 %, 0.04 %, 3.1 %, 12 %."""
+    """A share of 1 in percent, without rounding a failure away: 0.04 %, 3.1 %, 12 %, 99.5 %."""
     if value is None or math.isnan(value):
         return "–"
     percent = value * 100
-    if percent in (0, 100):
-        return f"{percent:.0f} %"
-    return f"{percent:.0f} %" if 9.95 <= percent < 99.5 else f"{float(f'{percent:.2g}'):g} %"
+    if percent > 90:  # as exact as what is missing
+        percent = 100 - float(f"{100 - percent:.2g}")
+        return f"{percent:g} %"
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{float(f'{percent:.2g}'):g} %"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from zumolib.conf import conf
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def peaks(depths: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for queue, its in depths.dropna(subset="ready").groupby("queue", observed=True):
-        top = its.loc[its["ready"].idxmax()]
+        top = its.iloc[int(its["ready"].argmax())]
         rows.append(
             (queue, int(top["ready"]), top["at"], int(its["ready"].iloc[-1]), its["ready"].gt(0).mean())
         )
@@ -92,4 +93,4 @@ def live(app: Celery) -> pd.DataFrame:
     """
     from zumolib import inspection
 
-    return pd.DataFrame(inspection.depths(app))
+    return inspection.depths(app, management_url=conf().RABBITMQ_MANAGEMENT_URL)

@@ -134,7 +134,7 @@ def density(firings: pd.DataFrame, *, zone: str = "UTC") -> pd.DataFrame:
     """
     at = firings["at"].dt.tz_convert(zone)
     cells = pd.MultiIndex.from_product([range(7), range(24)], names=["weekday", "hour"])
-    count = firings.groupby([at.dt.weekday.rename("weekday"), at.dt.hour.rename("hour")]).size()
+    count = firings.groupby([at.dt.day_of_week.rename("weekday"), at.dt.hour.rename("hour")]).size()
     return count.reindex(cells, fill_value=0).rename("count").reset_index().astype("int64")
 
 

@@ -60,10 +60,10 @@ def latency(tasks: pd.DataFrame, *, by: str = "name") -> pd.DataFrame:
     result = pd.DataFrame({"count": grouped.size()})
     if by != "queue":
         result.insert(0, "queue", grouped["queue"].agg(_most_frequent))
-    failed = tasks["state"].eq("FAILURE").groupby(tasks[by]).sum()
-    ended = tasks["state"].isin(FINAL).groupby(tasks[by]).sum()
-    result["failures"] = failed.astype("int64")
-    result["failure_share"] = (failed / ended.where(ended > 0)).astype("float64")
+    failed = tasks["state"].eq("FAILURE").astype("int64").groupby(tasks[by]).sum()
+    ended = tasks["state"].isin(FINAL).astype("int64").groupby(tasks[by]).sum()
+    result["failures"] = failed
+    result["failure_share"] = failed.astype("float64") / ended.where(ended > 0)
     for column in DURATIONS:
         for label, quantile in QUANTILES.items():
             result[f"{column}_{label}"] = grouped[column].quantile(quantile).astype("float64")
@@ -91,7 +91,7 @@ def headline(tasks: pd.DataFrame) -> pd.Series:
     """
     state = tasks["state"]
     waits = tasks["queue_wait"].dropna()
-    slowest = tasks.loc[waits.idxmax()] if len(waits) else None
+    slowest = tasks.iloc[int(tasks["queue_wait"].argmax())] if len(waits) else None
     return pd.Series(
         {
             "tasks": len(tasks),

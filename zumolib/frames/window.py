@@ -143,7 +143,7 @@ def known_zone(zone: str) -> str:
 
 def open_history(folder: str = "") -> History:
     """The history in a folder; empty means the one that the settings name."""
-    from zumolib.history import Coverage, History
+    from zumolib.history import History
 
     return History(Path(folder).expanduser() if folder else conf().history)
 

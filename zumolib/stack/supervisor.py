@@ -65,12 +65,14 @@ class Supervisor:
             Naming the log to read.
         """
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
-        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            command, cwd=self.home, env=dict(environment), capture_output=True, text=True, timeout=30
+        )
         if done.returncode == 0 and self._wait(lambda: self.pid() is not None, 10):
             return
         said = (done.stderr or done.stdout).strip().splitlines()
         raise StackError(
-            f"supervisord did not start: {said[-1] if said else 'no message'}; "
+            f"supervisord did not start: {said[0] if said else 'no message'}; "
             f"read {self.home / 'log' / 'supervisord.log'}"
         )
 
@@ -92,7 +94,7 @@ class Supervisor:
                 state=info["statename"],
                 pid=info["pid"] or None,
                 uptime=float(info["now"] - info["start"]) if info["statename"] == "RUNNING" else None,
-                log=info["stdout_logfile"],
+                log=str(self.home / info["stdout_logfile"]),
                 problem=info["spawnerr"],
             )
             for info in self._rpc.getAllProcessInfo()

@@ -51,7 +51,15 @@ def test_no_duration_is_off_by_more_than_a_tenth(seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(0, "0 %"), (1, "100 %"), (0.0004, "0.04 %"), (0.0312, "3.1 %"), (0.124, "12 %"), (0.9999, "100 %")],
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.0004, "0.04 %"),
+        (0.0312, "3.1 %"),
+        (0.124, "12 %"),
+        (0.995, "99.5 %"),
+        (0.99996, "99.996 %"),
+    ],
 )
 def test_shares_keep_small_failures_visible(share: float, said: str) -> None:
     assert words.share(share) == said

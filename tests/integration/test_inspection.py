@@ -1,0 +1,126 @@
+"""Live depths and live workers, asked of real brokers and a real worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kombu.entity import Queue
+
+from tests.integration import tiny
+from tests.services.processes import process, until
+from tests.services.rabbitmq import RabbitMQ
+from tests.services.valkey import Valkey, free_port
+from zumolib import inspection
+from zumolib.errors import BrokerError
+
+Server = Valkey | RabbitMQ
+
+
+@pytest.fixture(scope="module", params=["valkey", "rabbitmq"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    found: Server = Valkey() if request.param == "valkey" else RabbitMQ(management=True)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.remove()
+
+
+def test_depths_of_all_queues(server: Server):
+    options = {"global_keyprefix": "ours:"} if isinstance(server, Valkey) else {}
+    app = tiny.make(server.url)
+    app.conf.broker_transport_options = options
+    app.conf.task_queues = [Queue("tiny", max_priority=10), Queue("quiet")]
+    for priority in (0, 3, 9, 9):
+        app.tasks["tiny.double"].apply_async((1,), priority=priority)
+    until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
+    frame = inspection.depths(app).set_index("queue")
+    assert frame.loc["tiny", "ready"] == 4
+    assert frame.attrs["source"] == "broker"
+    assert abs((datetime.now(UTC) - frame.attrs["at"]).total_seconds()) < 10
+    if isinstance(server, Valkey):
+        assert frame.loc["quiet", "ready"] == 0
+        assert frame.attrs["unacked_total"] == 0
+        assert frame["consumers"].isna().all()
+    else:
+        # Nobody has declared it: no depth, and not a depth of 0.
+        assert frame["ready"].isna()["quiet"]
+        assert frame.loc["tiny", "consumers"] == 0
+    assert frame["unacked"].isna().all()
+    with app.connection_for_write() as connection:
+        app.amqp.queues["tiny"](connection.default_channel).delete()
+
+
+def test_unacked_messages(server: Server):
+    app = tiny.make(server.url)
+    app.tasks["tiny.double"].delay(1)
+    address = server.management_url if isinstance(server, RabbitMQ) else ""
+    with app.connection_for_read() as connection, connection.SimpleQueue("tiny") as held:
+        message = held.get(timeout=10)
+        if isinstance(server, Valkey):
+            assert inspection.depths(app).attrs["unacked_total"] == 1
+        else:
+            until(
+                lambda: bool(inspection.depths(app, management_url=address)["unacked"].fillna(0).eq(1).all()),
+                20,
+                "the management API counts the message",
+            )
+            frame = inspection.depths(app, management_url=address)
+            assert frame.attrs["unacked_age"] > 0
+            assert frame["consumers"].tolist() == [1]
+        message.ack()
+
+
+def test_a_management_api_that_is_down_makes_unacked_unknown(server: Server):
+    app = tiny.make(server.url)
+    frame = inspection.depths(app, management_url=f"http://a:b@127.0.0.1:{free_port()}")
+    assert frame["unacked"].isna().all()
+    assert "unacked_age" not in frame.attrs
+
+
+def test_a_probe_outlives_a_restart_of_its_broker():
+    # Valkey only: RabbitMQ's restart is part of the recorder's tests.
+    server = Valkey()
+    try:
+        server.start()
+        probe = inspection.Depths(tiny.make(server.url))
+        assert [row["ready"] for row in probe.sample()] == [0]
+        server.stop()
+        with pytest.raises(BrokerError):
+            probe.sample()
+        server.start()
+        assert [row["ready"] for row in probe.sample()] == [0]
+        probe.close()
+    finally:
+        server.remove()
+
+
+def test_workers_answer_by_name_and_silence_is_shown(server: Server, tmp_path: Path):
+    app = tiny.make(server.url)
+    assert inspection.workers(app, timeout=0.2).empty
+    worker = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "2", "-n", "w@one", "-l", "warning"]
+    with process(worker, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
+        until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
+        frame = inspection.workers(app, timeout=1.0, expected=["w@one", "gone@two"])
+    assert frame["worker"].tolist() == ["w@one", "gone@two"]
+    here, gone = frame.to_dict("records")
+    assert (here["processes"], here["prefetch"], here["active"], here["queues"]) == (2, 8, 0, ("tiny",))
+    assert here["pool"] == "celery.concurrency.prefork"
+    assert here["uptime"] >= 0
+    assert pd.isna(gone["queues"])
+    assert frame["active"].isna().tolist() == [False, True]
+    assert (frame.attrs["replied"], frame.attrs["expected"]) == (1, 2)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+@pytest.mark.parametrize("ask", [inspection.depths, inspection.workers])
+def test_a_broker_that_is_down_is_named_with_the_remedy(scheme: str, ask):  # type: ignore[no-untyped-def]
+    port = free_port()
+    app = tiny.make(f"{scheme}://user:secret@127.0.0.1:{port}/")
+    with pytest.raises(BrokerError, match=rf"user:\*\*\*@127.0.0.1:{port}.*start the broker") as caught:
+        ask(app)
+    assert "secret" not in str(caught.value)
