@@ -14,6 +14,7 @@ from urllib.parse import quote
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.waiting import wait_until
 from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
@@ -47,20 +48,37 @@ def open_notebook(
     return page
 
 
-def run_all(page: Page) -> None:
-    """Run every cell and wait until the kernel is idle and the charts are drawn."""
+def run_all(page: Page, plan: Plan) -> None:
+    """Run every cell, wait until the kernel is idle again, and bring the first chart into view."""
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="busy"]', timeout=60_000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+    wait_until(lambda: kernel_states(plan) == ["busy"], 30, "the kernel to work")
+    wait_until(lambda: kernel_states(plan) == ["idle"], 120, "the kernel to be done")
+    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
+    chart = page.locator(".js-plotly-plot .main-svg").first
+    chart.wait_for(timeout=30_000)
+    chart.scroll_into_view_if_needed()
+
+
+def kernel_states(plan: Plan) -> list[str]:
+    """What JupyterLab says of each running kernel."""
+    sessions = requests.get(_sessions(plan), headers=_login(plan), timeout=10).json()
+    return [session["kernel"]["execution_state"] for session in sessions]
+
+
+def _sessions(plan: Plan) -> str:
+    return f"http://127.0.0.1:{plan.ports['jupyter']}/api/sessions"
+
+
+def _login(plan: Plan) -> dict[str, str]:
+    return {"Authorization": f"token {plan.jupyter_token}"}
 
 
 def end_sessions(plan: Plan) -> None:
     """End every kernel, so that each picture starts from a fresh one."""
-    base = f"http://127.0.0.1:{plan.ports['jupyter']}/api/sessions"
-    headers = {"Authorization": f"token {plan.jupyter_token}"}
-    for session in requests.get(base, headers=headers, timeout=10).json():
-        requests.delete(f"{base}/{session['id']}", headers=headers, timeout=10).raise_for_status()
+    for session in requests.get(_sessions(plan), headers=_login(plan), timeout=10).json():
+        ended = requests.delete(f"{_sessions(plan)}/{session['id']}", headers=_login(plan), timeout=10)
+        ended.raise_for_status()
 
 
 def main(folder: Path) -> None:
@@ -71,9 +89,10 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        end_sessions(plan)
         for notebook, picture in PICTURES.items():
             page = open_notebook(browser, plan, f"notebooks/{notebook}.ipynb")
-            run_all(page)
+            run_all(page, plan)
             page.screenshot(path=folder / f"{picture}.png")
             page.close()
             end_sessions(plan)

@@ -19,7 +19,7 @@ from zumolib.errors import ScheduleError
 
 settings.use_django()
 
-TASK_MODULES = ("tasks.analytics", "tasks.core", "tasks.zumodra")
+TASK_MODULES = ("tasks.catalog",)  # imports all of them
 
 HARD_LIMIT = 3_600  # seconds
 VISIBILITY_TIMEOUT = 2 * HARD_LIMIT  # longer than any run, else Redis delivers a running task again

@@ -88,5 +88,7 @@ ARCHIVES: Path = _conf.ZUMO_HOME / "archives"
 TEMPORARY: Path = _conf.ZUMO_HOME / "tmp"
 OPERATORS: list[str] = list(_conf.ZUMO_ADMINS)
 TLS_DOMAINS: list[str] = list(_conf.ZUMO_TLS_DOMAINS)
+# Makes the operations report of a day (a date, UTC); returns the paths of its notebook and its page.
+DAILY_REPORT = "zumolib.reports.for_day"
 STRIPE_API_BASE: str = _conf.STRIPE_API_BASE
 STRIPE_API_KEY: str = _conf.STRIPE_API_KEY
