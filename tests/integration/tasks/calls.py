@@ -12,7 +12,7 @@ from celery import current_app
 from django.db.models import Model, QuerySet
 
 from tasks import catalog
-from tasks.models import Newsletter, Notification, Payment, PublicApplication, Subscription
+from tasks.models import Application, Newsletter, Notification, Payment, Subscription
 from zumolib.schedule import ENTRIES
 
 # Tasks that are called and not scheduled, and which row each is called for; None where it needs none.
@@ -26,7 +26,7 @@ CALLED: dict[str, Callable[[datetime], QuerySet[Any]] | None] = {
     "finance.tasks.process_payment": lambda now: Payment.objects.filter(state="pending"),
     "tenants.tasks.process_subscription_renewal": lambda now: Subscription.objects.filter(state="active"),
     "zumodra.tasks.calculate_daily_metrics": None,
-    "ats.tasks.process_candidate_application": lambda now: PublicApplication.objects.filter(state="waiting"),
+    "ats.tasks.process_candidate_application": lambda now: Application.objects.filter(stage="new"),
     "careers.tasks.track_job_view": None,
 }
 

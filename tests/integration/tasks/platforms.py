@@ -25,19 +25,8 @@ from tests.integration.tasks.databases import Databases, Settings, connected
 FOLDERS = ("BACKUPS", "ARCHIVES", "TEMPORARY")
 NOBODY = "127.0.0.1:1"  # a domain whose certificate cannot be read
 PROVIDER = "provider.sqlite3"
-REPORT = "tests.integration.tasks.platforms.report"
-
-
-def report(day: Any) -> tuple[Path, Path]:
-    """What stands in for the notebook of the daily report, which takes ten seconds to run."""
-    from django.conf import settings
-
-    folder = Path(settings.TEMPORARY).parent / "reports" / day.isoformat()
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "report.ipynb", folder / "report.html"
-    for path in paths:
-        path.write_text(f"<!doctype html><title>{day}</title>")
-    return paths
+# Stands in for the notebook of the daily report, which takes ten seconds to run.
+REPORT = "tests.integration.tasks.report.for_day"
 
 
 @dataclass(frozen=True)
