@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,22 +11,45 @@ from celery import current_app
 from django.db.models import Model, QuerySet
 
 from tasks import catalog
-from tasks.models import Application, Newsletter, Notification, Payment, Subscription
+from tasks.models import Application, Invoice, JobListing, Newsletter, Notification, Subscription
 from zumolib.schedule import ENTRIES
 
-# Tasks that are called and not scheduled, and which row each is called for; None where it needs none.
-CALLED: dict[str, Callable[[datetime], QuerySet[Any]] | None] = {
-    "newsletter.tasks.send_newsletter": lambda now: Newsletter.objects.filter(
-        state="scheduled", send_at__lte=now
+Choice = tuple[str, Callable[[datetime], QuerySet[Any]], dict[str, Any]]
+
+# Tasks that are called and not scheduled: the parameter that names a row, the rows that wait for such a call,
+# and what else is given. None where the task needs no row.
+CALLED: dict[str, Choice | None] = {
+    "newsletter.tasks.send_newsletter": (
+        "newsletter_id",
+        lambda now: Newsletter.objects.filter(state="scheduled", send_at__lte=now),
+        {},
     ),
-    "notifications.tasks.send_email_notification": lambda now: Notification.objects.filter(
-        state="scheduled", channel="email", deliver_at__lte=now
+    "notifications.tasks.send_email_notification": (
+        "notification_id",
+        lambda now: Notification.objects.filter(state="scheduled", channel="email", deliver_at__lte=now),
+        {},
     ),
-    "finance.tasks.process_payment": lambda now: Payment.objects.filter(state="pending"),
-    "tenants.tasks.process_subscription_renewal": lambda now: Subscription.objects.filter(state="active"),
+    "finance.tasks.process_payment": (
+        "invoice_id",
+        lambda now: Invoice.objects.filter(state="open", subscription__isnull=False),
+        {},
+    ),
+    "tenants.tasks.process_subscription_renewal": (
+        "subscription_id",
+        lambda now: Subscription.objects.filter(state="active", period_end__lte=now),
+        {},
+    ),
     "zumodra.tasks.calculate_daily_metrics": None,
-    "ats.tasks.process_candidate_application": lambda now: Application.objects.filter(stage="new"),
-    "careers.tasks.track_job_view": None,
+    "ats.tasks.process_candidate_application": (
+        "application_id",
+        lambda now: Application.objects.filter(stage="new"),
+        {},
+    ),
+    "careers.tasks.track_job_view": (
+        "listing_id",
+        lambda now: JobListing.objects.all(),
+        {"visitor": "203.0.113.7", "event_id": "one view"},
+    ),
 }
 
 
@@ -38,27 +60,20 @@ class Call:
     name: str  # of the entry; of the task where there is none
     task: Any
     kwargs: dict[str, Any] = field(default_factory=dict)
-    rows: Callable[[datetime], QuerySet[Any]] | None = None
+    choice: Choice | None = None  # for a task that is about one row
 
     def row(self, now: datetime) -> int | None:
         """The first row that waits for it; None for a task that is not about one row."""
-        if self.rows is None:
+        if self.choice is None:
             return None
-        found: Model | None = self.rows(now).order_by("pk").first()
+        found: Model | None = self.choice[1](now).order_by("pk").first()
         assert found is not None, f"no row waits for {self.name}"
         return int(found.pk)
 
     def run(self, now: datetime | str, row: int | None) -> Any:
         """Run it here for `now` and, if it is about one, for this row."""
-        kwargs = dict(self.kwargs) if row is None else {self._parameter: row}
-        return self.task(**kwargs, now=now if isinstance(now, str) else now.isoformat())
-
-    @property
-    def _parameter(self) -> str:
-        """The name of its one argument without a default."""
-        parameters = inspect.signature(self.task.run).parameters.values()
-        [name] = [p.name for p in parameters if p.default is p.empty]
-        return name
+        named = {} if self.choice is None else {self.choice[0]: row, **self.choice[2]}
+        return self.task(**self.kwargs, **named, now=now if isinstance(now, str) else now.isoformat())
 
 
 def registered() -> dict[str, Any]:
@@ -80,7 +95,7 @@ def calls() -> list[Call]:
         for entry in ENTRIES
         if entry.task in tasks
     }
-    called = [Call(name, tasks[name], rows=rows) for name, rows in CALLED.items() if name in tasks]
+    called = [Call(name, tasks[name], choice=choice) for name, choice in CALLED.items() if name in tasks]
     return [*scheduled.values(), *called]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tasks import mail
+from tasks.errors import TaskError
 from tests.integration.tasks import hostile
 from tests.integration.tasks.calls import CALLED, CALLS, Call, registered
 from tests.integration.tasks.conftest import DEMO
@@ -75,15 +76,26 @@ def test_queries_do_not_grow_with_rows(
 
 
 def test_an_empty_platform_is_no_trouble(platform: Any) -> None:
-    summaries = {call.name: call.run(platform.now, None) for call in CALLS if call.rows is None}
+    summaries = {call.name: call.run(platform.now, None) for call in CALLS if call.choice is None}
     assert {name: summary for name, summary in summaries.items() if summary["skipped"]} == {}
     assert platform.provider.intents() == []
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.choice], ids=lambda call: call.name)
+def test_a_row_that_is_gone_is_named(call: Call, platform: Any) -> None:
+    try:
+        summary = call.run(platform.now, 4711)
+    except TaskError as error:
+        assert "4711" in str(error)
+    else:
+        assert summary["skipped"] == 1
+        assert "4711" in summary["skipped_ids"][0]
 
 
 @each_call
 def test_a_wrong_moment_is_refused(call: Call) -> None:
     with pytest.raises(ValueError, match="ISO 8601"):
-        call.run("tomorrow", 1 if call.rows else None)
+        call.run("tomorrow", 1)
 
 
 @pytest.fixture
