@@ -84,12 +84,10 @@ def test_an_empty_platform_is_no_trouble(platform: Any) -> None:
 @pytest.mark.parametrize("call", [call for call in CALLS if call.choice], ids=lambda call: call.name)
 def test_a_row_that_is_gone_is_named(call: Call, platform: Any) -> None:
     try:
-        summary = call.run(platform.now, 4711)
+        named = str(call.run(platform.now, 4711)["skipped_ids"])
     except TaskError as error:
-        assert "4711" in str(error)
-    else:
-        assert summary["skipped"] == 1
-        assert "4711" in summary["skipped_ids"][0]
+        named = str(error)
+    assert "4711" in named
 
 
 @each_call
