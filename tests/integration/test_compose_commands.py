@@ -24,6 +24,7 @@ import pytest
 from dotenv import dotenv_values
 
 from tests.integration.own_process import OwnProcess, free_port, listens
+from tests.services.missing import missing
 from zumolib.conf import Conf
 from zumolib.dotenv import init
 from zumolib.stack.programs import valkey_binary
@@ -83,10 +84,6 @@ class Stack:
             check=False,
         )
         return checked.returncode == 0
-
-
-def missing(reason: str) -> None:
-    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def resolved(folder: Path) -> dict[str, Any]:

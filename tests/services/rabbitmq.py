@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import kombu
-import pytest
 
+from tests.services.missing import missing
 from tests.services.valkey import free_port
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -31,10 +31,7 @@ class RabbitMQ:
 
     def __init__(self, *, management: bool = False) -> None:
         if not Path(SERVER).exists():
-            reason = f"{SERVER} is missing: install the package rabbitmq-server"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            missing(f"{SERVER} is missing: install the package rabbitmq-server")
         self.port = free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         self._folder = Path(tempfile.mkdtemp(prefix="rabbitmq-"))
