@@ -13,12 +13,11 @@ import pytest
 import requests
 
 from tests.integration.own_process import OwnProcess, free_port, listens
+from tests.services.missing import missing
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 NGINX = shutil.which("nginx", path=SEARCHED)
-
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; the image brings its own")
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
@@ -51,6 +50,8 @@ def behind():
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory, behind):
+    if NGINX is None:
+        missing("nginx is not installed (Debian's package nginx-light)")
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)
     day = folder / "reports" / "2026-01-16"

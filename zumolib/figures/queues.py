@@ -60,6 +60,9 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
         _beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
     figure.update_xaxes(showgrid=True, showline=False, tickformat="%H:%M\n%a %d %b")
     figure.update_xaxes(title_text=f"time ({zone})", row=len(peaks), col=1)
+    # A stack that was started ten minutes ago would show them as one pixel of its first day.
+    shown = pd.Series([sampled["at"].min(), frame["at"].max()]).dt.tz_convert(zone).dt.tz_localize(None)
+    figure.update_xaxes(range=list(shown))
     figure.update_layout(margin={"l": 96, "r": 170})
     return theme.titled(figure, _finding(sampled, peaks, zone), note=note, height=150 + STRIP * len(peaks))
 

@@ -86,7 +86,7 @@ def register() -> None:
                       "pad": {"l": 0, "t": 14}, "font": {"size": 17}},
             "hoverlabel": {"bgcolor": "#2B3038", "font": {"color": "#FFFFFF", "family": FONT, "size": 12}},
             "modebar": {"remove": list(REMOVED_BUTTONS), "bgcolor": "rgba(0,0,0,0)", "color": GRID,
-                        "activecolor": INK, "orientation": "v"},
+                        "activecolor": INK, "orientation": "h"},
             "showlegend": False,
             "separators": ".,",
         }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import redis
 from django.apps import apps
+from django.conf import settings
 
 from tasks.vacuum import tables
 
@@ -40,9 +42,11 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def snapshot(platform: Any) -> dict[str, Any]:
-    """Every row, every file, every message, everything that the payment provider has."""
+    """Every row, file, message, object of the payment provider, and key of the cache."""
+    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+        cached = sorted(client.keys())
     files = {
-        str(path): path.stat().st_size
+        str(path.relative_to(platform.folder)): path.stat().st_size
         for folder in (platform.BACKUPS, platform.ARCHIVES, platform.TEMPORARY)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
@@ -52,6 +56,7 @@ def snapshot(platform: Any) -> dict[str, Any]:
         "files": files,
         "messages": len(platform.inbox.messages),
         "provider": platform.provider.objects(),
+        "cache": cached,
     }
 
 

@@ -24,7 +24,8 @@ from zumolib.schedule import ENTRIES
 
 # Counters of what was there; all others count what was done.
 IDLE = {"looked_at", "left", "kept", "skipped", "refused", "deferred"}
-SCALES = 0.1, 0.5
+TRACELESS = {"database-vacuum-weekly"}  # it frees room; the numbers in its summary tell how much
+SCALES = 0.4, 1.2
 each_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 
 
@@ -40,11 +41,12 @@ def test_every_task_is_called() -> None:
 
 @each_call
 def test_first_run_on_demo_data_finds_work_and_second_changes_nothing(call: Call, loaded: Any) -> None:
-    row = call.row(loaded.now)
+    row, before = call.row(loaded.now), snapshot(loaded)
     summary = json.loads(json.dumps(call.run(loaded.now, row)))
     assert _work(summary), summary
     assert summary["skipped"] == 0, summary
     after = snapshot(loaded)
+    assert after != before or call.name in TRACELESS
     call.run(loaded.now, row)
     assert differences(after, snapshot(loaded)) == {}
 
