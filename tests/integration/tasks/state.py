@@ -46,7 +46,7 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 def snapshot(platform: Any) -> dict[str, Any]:
     """Every row, file, message, object of the payment provider, and key of the cache."""
     with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
-        cached = sorted(key for key in client.keys() if COUNTER not in key)
+        cached = sorted(key for key in client.scan_iter() if COUNTER not in key)
     files = {
         str(path.relative_to(platform.folder)): path.stat().st_size
         for path in sorted(platform.folder.rglob("*"))
