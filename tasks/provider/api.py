@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tasks.provider import lists
 from tasks.provider.store import Answer, Refusal, Store
 
 DECLINES = {
@@ -24,7 +25,7 @@ Work = Callable[[Store, str, Params], Params]
 
 def answer(store: Store, method: str, path: str, params: Params) -> Answer:
     """The provider's answer to one request."""
-    for verb, pattern, work in ROUTES:
+    for verb, pattern, work in (*ROUTES, *lists.ROUTES):
         if verb == method and (match := pattern.fullmatch(path)):
             identity = match.groupdict().get("id") or path
             return 200, work(store, identity, params)

@@ -118,6 +118,13 @@ class Store:
             )
         return dict(json.loads(row[0]))
 
+    def find(self, kind: str, identity: str) -> dict[str, Any] | None:
+        """The object, or None."""
+        try:
+            return self.get(kind, identity)
+        except Refusal:
+            return None
+
     def put(self, changed: dict[str, Any]) -> dict[str, Any]:
         """Store a changed object."""
         self._db.execute("UPDATE object SET body = ? WHERE id = ?", (json.dumps(changed), changed["id"]))
@@ -160,3 +167,21 @@ class Store:
             (kind, *equal.values()),
         ).fetchone()
         return int(row[0])
+
+    def slice(self, kind: str, offset: int, limit: int, equal: dict[str, str]) -> list[dict[str, Any]]:
+        """`limit` objects of a kind, oldest first, after the first `offset`."""
+        rows = self._db.execute(
+            f"SELECT body FROM object WHERE {self._where(equal)} ORDER BY seq LIMIT ? OFFSET ?",
+            (kind, *equal.values(), limit, offset),
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def count(self, kind: str, equal: dict[str, str]) -> int:
+        """How many objects of a kind there are."""
+        where = self._where(equal)
+        row = self._db.execute(f"SELECT COUNT(*) FROM object WHERE {where}", (kind, *equal.values()))
+        return int(row.fetchone()[0])
+
+    @staticmethod
+    def _where(equal: dict[str, str]) -> str:
+        return " AND ".join(["kind = ?", *(f"json_extract(body, '$.{name}') = ?" for name in equal)])

@@ -169,6 +169,7 @@ def platform(
         TLS_DOMAINS=[],
         STRIPE_API_BASE=provider.url,
         STRIPE_API_KEY="sk_test_123",
+        DAILY_REPORT="tests.integration.tasks.report.for_day",
         EMAIL_HOST="127.0.0.1",
         EMAIL_PORT=port,
         EMAIL_USE_TLS=False,
