@@ -14,6 +14,7 @@ from tasks.models import (
     IdentityCheck,
     Invitation,
     LoginAttempt,
+    LoginSession,
     Token,
     Verification,
 )
@@ -66,6 +67,20 @@ def make_tokens(world: World) -> int:
                 expires_at=created + timedelta(days=10),
             )
         )
+    # Of the logins themselves: what has to be revoked when an idle one is ended.
+    sessions = LoginSession.objects.filter(user__gte=world.users[0].pk).order_by("pk")
+    rows += [
+        Token(
+            user_id=session.user_id,
+            session=session,
+            kind="authentication",
+            key=hashlib.sha256(f"{world.key}:session token:{number}".encode()).hexdigest(),
+            created_at=session.created_at,
+            expires_at=session.expires_at,
+        )
+        for number, session in enumerate(sessions)
+        if number % 5 == 0
+    ]
     world.save(rows)
     return len(rows)
 
