@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import shared_task
@@ -22,9 +22,14 @@ FUNNEL = ("funnel",)  # family of the metrics
 
 
 @shared_task(name="marketing.tasks.process_scheduled_campaigns", bind=True)
-def process_scheduled_campaigns(self: Any, now: Moment = None) -> Summary:
-    """Start the campaigns that are due, and send the next batch of each one that runs."""
+def process_scheduled_campaigns(self: Any, pause_minutes: int = 30, now: Moment = None) -> Summary:
+    """Start the campaigns that are due, and send the next batch of each one that runs.
+
+    Between two batches of a campaign lie `pause_minutes` at least: a message that is delivered again,
+    or a second one by hand, gives no second batch.
+    """
     at = moment(now)
+    pause = span(minutes=pause_minutes)
     summary = Summary("looked_at", "started", "written", "done")
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, starts_at__lte=at)
     summary["started"] = batches.update(due, state=Campaign.State.RUNNING, started_at=at)
@@ -32,7 +37,7 @@ def process_scheduled_campaigns(self: Any, now: Moment = None) -> Summary:
         for campaign in batch:
             summary.add("looked_at")
             with summary.row("campaign", campaign.pk):
-                _send_batch(campaign.pk, at, summary)
+                _send_batch(campaign.pk, at, pause, summary)
     summary.merge(mail.deliver(MAIL, holder(self)))
     return summary
 
@@ -94,12 +99,12 @@ def _within(rows: QuerySet[Any], column: str, within: tuple[datetime, datetime])
     return rows.filter(**{f"{column}__gte": within[0], f"{column}__lt": within[1]})
 
 
-def _send_batch(campaign_id: int, at: datetime, summary: Summary) -> None:
-    """Write the next batch, or call the campaign done; all of it or nothing, and once for one moment."""
+def _send_batch(campaign_id: int, at: datetime, pause: timedelta, summary: Summary) -> None:
+    """Write the next batch, or call the campaign done; all of it or nothing."""
     with transaction.atomic():
         running = Campaign.objects.select_for_update().filter(pk=campaign_id, state=Campaign.State.RUNNING)
         campaign = running.first()
-        if campaign is None or campaign.messages.filter(sent_at__gte=at).exists():
+        if campaign is None or campaign.messages.filter(sent_at__gt=at - pause).exists():
             return
         chosen = list(_audience(campaign)[: max(1, campaign.batch_size) + 1])
         batch = chosen[: max(1, campaign.batch_size)]

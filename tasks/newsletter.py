@@ -18,6 +18,7 @@ from tasks.summary import Summary
 MAIL = "newsletter"
 READERS_AT_ONCE = 400  # their letters and deliveries are one transaction
 PARAGRAPHS = 50  # of a body; more is no newsletter
+WAITING = (Newsletter.State.DRAFT, Newsletter.State.SCHEDULED)
 UNSENT = (Newsletter.State.SCHEDULED, Newsletter.State.SENDING)
 WHY = "You get this because you asked for our newsletter. Answer “unsubscribe” to get no more."
 
@@ -55,15 +56,16 @@ def _send(issues: QuerySet[Newsletter], at: datetime, who: str) -> Summary:
     """
     summary = Summary("looked_at", "written", "sent")
     written = []
-    for issue in batches.walk(issues):
-        for newsletter in issue:
+    for batch in batches.walk(issues):
+        for issue in batch:
             summary.add("looked_at")
-            Newsletter.objects.filter(pk=newsletter.pk, state__in=("draft", "scheduled")).update(
-                state=Newsletter.State.SENDING
-            )
-            for readers in batches.walk(_without(newsletter), READERS_AT_ONCE):
-                summary.add("written", _write(newsletter, readers, at))
-            written.append(newsletter.pk)
+            with summary.row("newsletter", issue.pk):
+                Newsletter.objects.filter(pk=issue.pk, state__in=WAITING).update(
+                    state=Newsletter.State.SENDING
+                )
+                for readers in batches.walk(_without(issue), READERS_AT_ONCE):
+                    summary.add("written", _write(issue, readers, at))
+                written.append(issue.pk)
     summary.merge(mail.deliver(MAIL, who))
     summary["sent"] = Newsletter.objects.filter(pk__in=written, state=Newsletter.State.SENDING).update(
         state=Newsletter.State.SENT, sent_at=at
@@ -71,27 +73,25 @@ def _send(issues: QuerySet[Newsletter], at: datetime, who: str) -> Summary:
     return summary
 
 
-def _without(newsletter: Newsletter) -> QuerySet[Subscriber]:
+def _without(issue: Newsletter) -> QuerySet[Subscriber]:
     """Subscribers to whom the issue was not written yet."""
-    has = NewsletterDelivery.objects.filter(newsletter=newsletter, subscriber=OuterRef("pk"))
+    has = NewsletterDelivery.objects.filter(newsletter=issue, subscriber=OuterRef("pk"))
     return Subscriber.objects.filter(~Exists(has), state=Subscriber.State.SUBSCRIBED)
 
 
-def _write(newsletter: Newsletter, readers: list[Subscriber], at: datetime) -> int:
-    paragraphs = [line for line in newsletter.body.splitlines() if line.strip()][:PARAGRAPHS]
+def _write(issue: Newsletter, readers: list[Subscriber], at: datetime) -> int:
+    paragraphs = [line for line in issue.body.splitlines() if line.strip()][:PARAGRAPHS]
     letters = [
         mail.Letter(
             MAIL,
-            f"issue {newsletter.pk}, subscriber {reader.pk}",
+            f"issue {issue.pk}, subscriber {reader.pk}",
             reader.email,
-            newsletter.subject,
+            issue.subject,
             lines=(f"Hello {reader.name},", *paragraphs, WHY) if reader.name else (*paragraphs, WHY),
         )
         for reader in readers
     ]
-    deliveries = [
-        NewsletterDelivery(newsletter=newsletter, subscriber=reader, sent_at=at) for reader in readers
-    ]
+    deliveries = [NewsletterDelivery(newsletter=issue, subscriber=reader, sent_at=at) for reader in readers]
     with transaction.atomic():
         NewsletterDelivery.objects.bulk_create(deliveries, ignore_conflicts=True)
         return mail.write(letters, at)
