@@ -78,7 +78,7 @@ def send_application_reminders(
         letters = lists.letters(
             WAITING_MAIL,
             at.date(),
-            "{count} applications wait for you",
+            "Applications that wait for you: {count}",
             f"These have been in stage 'new' for over {days} days, the oldest first:",
         )
         summary.add("written", mail.write(letters, at))

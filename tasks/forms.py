@@ -37,7 +37,7 @@ def process(waiting: QuerySet[PublicApplication], at: datetime, size: int, summa
         summary.add("looked_at", len(forms))
         good = [form for form in forms if _passes(form, at)]
         people = _people(good, at, summary)
-        taken = _applications(good, people)
+        taken = _applications({form.job_id for form in good}, set(people.values()))
         fresh: dict[tuple[int, int], PublicApplication] = {}
         for form in good:
             pair = (form.job_id, people[_person(form)])
@@ -111,29 +111,29 @@ def _known(people: Iterable[Person]) -> dict[Person, int]:
     return {person: pk for person, pk in found.items() if person in wanted}
 
 
-def _applications(forms: list[PublicApplication], people: dict[Person, int]) -> dict[Any, int]:
+def _applications(jobs: set[int], people: set[int]) -> dict[tuple[int, int], int]:
     """Applications of these people for these jobs, by both."""
-    rows = Application.objects.filter(
-        job__in={form.job_id for form in forms}, candidate__in=set(people.values())
-    )
+    rows = Application.objects.filter(job__in=jobs, candidate__in=people)
     return {(job, person): pk for job, person, pk in rows.values_list("job", "candidate", "pk")}
 
 
-def _apply(fresh: dict[tuple[int, int], PublicApplication], at: datetime) -> dict[Any, int]:
-    rows = Application.objects.bulk_create(
-        [
-            Application(
-                tenant_id=form.job.tenant_id,
-                job_id=job_id,
-                candidate_id=candidate_id,
-                applied_at=form.submitted_at,
-                touched_at=at,
-            )
-            for (job_id, candidate_id), form in fresh.items()
-        ]
-    )
-    stages.enter([row.pk for row in rows], stages.Stage.NEW, at)
-    return {(row.job_id, row.candidate_id): row.pk for row in rows}
+def _apply(fresh: dict[tuple[int, int], PublicApplication], at: datetime) -> dict[tuple[int, int], int]:
+    rows = [
+        Application(
+            tenant_id=form.job.tenant_id,
+            job_id=job_id,
+            candidate_id=candidate_id,
+            applied_at=form.submitted_at,
+            touched_at=at,
+        )
+        for (job_id, candidate_id), form in fresh.items()
+    ]
+    # As with people: a worker that has another form of the same person may have been faster.
+    Application.objects.bulk_create(rows, ignore_conflicts=True)
+    made = _applications({job for job, _ in fresh}, {person for _, person in fresh})
+    made = {pair: made[pair] for pair in fresh}
+    stages.enter(list(made.values()), stages.Stage.NEW, at)
+    return made
 
 
 def _confirmation(form: PublicApplication) -> Letter:

@@ -56,7 +56,7 @@ def send_onboarding_reminders(self: Any, now: Moment = None, tenant_id: int | No
             for recipient in dict.fromkeys((email, *manager, *hr[owner])):
                 lists.add(owner, recipient, line)
         letters = lists.letters(
-            ONBOARDING_MAIL, at.date(), "{count} onboarding tasks are overdue", "These are not done yet:"
+            ONBOARDING_MAIL, at.date(), "Overdue onboarding tasks: {count}", "These are not done yet:"
         )
         summary.add("written", mail.write(letters, at))
     summary.merge(mail.deliver(ONBOARDING_MAIL, holder(self)))
@@ -109,7 +109,7 @@ def send_time_off_reminders(
         letters = lists.letters(
             TIME_OFF_MAIL,
             at.date(),
-            "{count} time-off requests wait for you",
+            "Time-off requests that wait for you: {count}",
             f"These have been pending for over {days} days:",
         )
         summary.add("written", mail.write(letters, at))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 
 from tasks.models import Application, CandidateSkill, JobSkill
 
@@ -34,7 +35,7 @@ class Weights:
 
     def __post_init__(self) -> None:
         given = asdict(self)
-        if min(given.values()) < 0 or sum(given.values()) <= 0:
+        if not all(0 <= weight < inf for weight in given.values()) or not any(given.values()):
             raise ValueError(f"weights {given} must be 0 or more, and one of them above 0")
 
 
