@@ -5,6 +5,28 @@ An app names it in its ``include`` setting, so that a new domain is added in thi
 
 from __future__ import annotations
 
-from tasks import analytics, core, marketing, newsletter, security, zumodra
+from tasks import (
+    analytics,
+    ats,
+    careers,
+    core,
+    hr_core,
+    marketing,
+    newsletter,
+    security,
+    tenant_profiles,
+    zumodra,
+)
 
-MODULES = (analytics, core, marketing, newsletter, security, zumodra)
+MODULES = (
+    analytics,
+    ats,
+    careers,
+    core,
+    hr_core,
+    marketing,
+    newsletter,
+    security,
+    tenant_profiles,
+    zumodra,
+)
