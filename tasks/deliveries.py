@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
 
-from tasks import mail
+from tasks import batches, mail
 from tasks.mail import Letter
 from tasks.models import Mail, Notification
 from tasks.summary import Summary
@@ -23,6 +21,7 @@ from tasks.summary import Summary
 KIND = "notification"  # of the letters
 ABSENT = "the user is not active"
 REFUSED = "the mail server refuses it"
+ROWS = 500  # letters of one step
 EXCERPT = 2 * mail.LINE  # characters
 
 
@@ -45,45 +44,49 @@ def failed(now: datetime, age: timedelta, pause: timedelta, retries: int) -> Que
     )
 
 
+def deliver(rows: QuerySet[Notification], now: datetime, holder: str, size: int = ROWS) -> Summary:
+    """Deliver `rows`, and store what became of each; none of them is among `rows` after that.
+
+    What is shown in the application comes first, so that it does not wait for a mail server that is
+    down. A letter that the server wants to see later stays in the outbox, and its notification as it is
+    (``waiting``): the next run sends it.
+    """
+    tried: dict[str, Any] = {"attempts": F("attempts") + 1}
+    failed = {"state": Notification.State.FAILED, "failed_at": now, **tried}
+    delivered = {"state": Notification.State.DELIVERED, "delivered_at": now, "detail": "", **tried}
+    summary = Summary(
+        failed=batches.update(rows.filter(user__is_active=False), detail=ABSENT, **failed),
+        shown=batches.update(
+            rows.filter(user__is_active=True, channel=Notification.Channel.IN_APP), **delivered
+        ),
+        mailed=0,
+        waiting=0,
+    )
+    letters = loaded(rows.filter(user__is_active=True, channel=Notification.Channel.EMAIL))
+    for batch in batches.walk(letters, size):
+        mailed = {letter_of(row).key: row for row in batch}
+        mail.write((letter_of(row) for row in batch), now)
+        mail.deliver(KIND, holder)
+        ended: dict[str, list[Notification]] = {"": [], REFUSED: [], mail.NO_ADDRESS: []}
+        for key, state, detail in Mail.objects.filter(key__in=mailed).values_list("key", "state", "detail"):
+            if state == Mail.State.SENT:
+                ended[""].append(mailed[key])
+            elif state == Mail.State.REFUSED:
+                ended[detail if detail == mail.NO_ADDRESS else REFUSED].append(mailed[key])
+        summary.add("waiting", len(batch) - sum(map(len, ended.values())))
+        summary.add("mailed", _settle(ended.pop(""), **delivered))
+        for reason, ones in ended.items():
+            summary.add("failed", _settle(ones, detail=reason, **failed))
+    return summary
+
+
 def loaded(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     """`rows` with their users, and of their texts as much as a letter shows."""
     return rows.select_related("user").defer("body").annotate(excerpt=Left("body", EXCERPT))
 
 
-def deliver(rows: Sequence[Notification], now: datetime, holder: str, summary: Summary) -> None:
-    """Deliver :func:`loaded` notifications, and store what became of each.
-
-    A letter that the mail server wants to see later stays in the outbox, and its notification stays as
-    it is (``waiting``): the next run sends it.
-    """
-    refused: dict[str, list[Notification]] = {ABSENT: [], REFUSED: [], mail.NO_ADDRESS: []}
-    delivered: list[Notification] = []
-    mailed: dict[str, Notification] = {}
-    for row in rows:
-        if not row.user.is_active:
-            refused[ABSENT].append(row)
-        elif row.channel == Notification.Channel.EMAIL:
-            mailed[letter_of(row).key] = row
-        else:
-            delivered.append(row)
-    if mailed:
-        mail.write((letter_of(row) for row in mailed.values()), now)
-        mail.deliver(KIND, holder)
-    for key, state, detail in Mail.objects.filter(key__in=mailed).values_list("key", "state", "detail"):
-        if state == Mail.State.SENT:
-            delivered.append(mailed.pop(key))
-        elif state == Mail.State.REFUSED:
-            refused[detail if detail == mail.NO_ADDRESS else REFUSED].append(mailed.pop(key))
-    done = {"state": Notification.State.DELIVERED, "delivered_at": now, "detail": ""}
-    summary.add("delivered", _settle(delivered, **done))
-    for reason, failures in refused.items():
-        failure = {"state": Notification.State.FAILED, "failed_at": now, "detail": reason}
-        summary.add("failed", _settle(failures, **failure))
-    summary.add("waiting", len(mailed))
-
-
 def letter_of(row: Any, copy: bool = False) -> Letter:
-    """The letter of the next attempt; or a copy of what is shown in the application."""
+    """The letter of a loaded one's next attempt; or a copy of what is shown in the application."""
     again = ", copy" if copy else f", attempt {row.attempts + 1}" if row.attempts else ""
     return Letter(
         KIND,
@@ -95,19 +98,10 @@ def letter_of(row: Any, copy: bool = False) -> Letter:
     )
 
 
-def _settle(rows: Sequence[Notification], **values: object) -> int:
+def _settle(rows: Sequence[Notification], **values: Any) -> int:
     """Write down the end of an attempt, once: rows that another run has settled meanwhile are left."""
-    if not rows:
-        return 0
-    untouched = reduce(
-        or_,
-        (
-            Q(
-                state=state,
-                attempts=attempts,
-                pk__in=[r.pk for r in rows if (r.state, r.attempts) == (state, attempts)],
-            )
-            for state, attempts in sorted({(row.state, row.attempts) for row in rows})
-        ),
-    )
-    return int(Notification.objects.filter(untouched).update(attempts=F("attempts") + 1, **values))
+    untouched = Q()
+    for state, attempts in {(row.state, row.attempts) for row in rows}:
+        keys = [row.pk for row in rows if (row.state, row.attempts) == (state, attempts)]
+        untouched |= Q(state=state, attempts=attempts, pk__in=keys)
+    return int(Notification.objects.filter(untouched).update(**values)) if rows else 0

@@ -30,12 +30,8 @@ def process_scheduled_notifications(
 ) -> Summary:
     """Deliver notifications that are due, each once, in batches."""
     at = moment(now)
-    summary = Summary("looked_at", "delivered", "failed", "waiting")
     due = within(deliveries.waiting(at), tenant_id, "user__tenant")
-    for batch in batches.walk(deliveries.loaded(due), batch_size):
-        summary.add("looked_at", len(batch))
-        deliveries.deliver(batch, at, holder(self), summary)
-    return summary
+    return deliveries.deliver(due, at, holder(self), batch_size)
 
 
 @shared_task(name="notifications.tasks.retry_failed_notifications", bind=True)
@@ -50,31 +46,23 @@ def retry_failed_notifications(
     """Try again failed notifications younger than `max_age_hours`, up to five times, after pauses that
     double from `pause_minutes` on."""
     at = moment(now)
-    summary = Summary("looked_at", "delivered", "failed", "waiting")
     due = deliveries.failed(at, span(hours=max_age_hours), span(minutes=pause_minutes), RETRIES)
-    due = within(due, tenant_id, "user__tenant")
-    for batch in batches.walk(deliveries.loaded(due), batch_size):
-        summary.add("looked_at", len(batch))
-        deliveries.deliver(batch, at, holder(self), summary)
-    return summary
+    return deliveries.deliver(within(due, tenant_id, "user__tenant"), at, holder(self), batch_size)
 
 
 @shared_task(name="notifications.tasks.send_email_notification", bind=True)
 def send_email_notification(self: Any, notification_id: int, now: Moment = None) -> Summary:
     """Send one notification by e-mail, once, whatever its channel and its time."""
     at = moment(now)
-    summary = Summary("looked_at", "mailed", "already_sent")
-    row = deliveries.loaded(Notification.objects.filter(pk=notification_id)).first()
+    this = Notification.objects.filter(pk=notification_id)
+    row = deliveries.loaded(this).first()
+    summary = Summary("mailed", "already_sent")
     if row is None:
         summary.skip("notification", notification_id, "it is not there any more")
-        return summary
-    summary.add("looked_at")
-    if row.channel == Notification.Channel.EMAIL:
-        if row.state == Notification.State.DELIVERED:
-            summary.add("already_sent")
-        else:
-            deliveries.deliver([row], at, holder(self), summary)
-            summary.add("mailed", summary["delivered"])
+    elif row.channel == Notification.Channel.EMAIL:
+        summary.add("already_sent", row.state == Notification.State.DELIVERED)
+        open_ = this.exclude(state=Notification.State.DELIVERED).exclude(failed_at__gte=at)
+        summary.merge(deliveries.deliver(open_, at, holder(self)))
     elif not row.user.is_active:
         summary.skip("notification", row.pk, deliveries.ABSENT)
     else:  # a copy by e-mail of what the application shows, which keeps its state
