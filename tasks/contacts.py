@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Window
+from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 
 from tasks.models import ContactSuggestion, Participant, User
@@ -66,9 +66,11 @@ def _shared(users: Sequence[User]) -> defaultdict[int, dict[int, tuple[int, int 
     sizes = Participant.objects.filter(conversation__in=theirs).order_by().values("conversation")
     small = sizes.annotate(people=Count("pk")).filter(people__lte=CROWD).values("conversation")
     other = "conversation__participants__user"
+    # All in one filter, so that it is one join: the other participants of the same conversation.
     pairs = (
-        Participant.objects.filter(user__in=keys, conversation__in=small, **{f"{other}__is_active": True})
-        .exclude(user=F(other))
+        Participant.objects.filter(
+            ~Q(user=F(other)), user__in=keys, conversation__in=small, **{f"{other}__is_active": True}
+        )
         .order_by()
         .values_list("user", other, f"{other}__tenant")
         .annotate(shared=Count("pk"))
