@@ -91,7 +91,7 @@ def retire(shelf: Shelf, cutoff: datetime, now: datetime, who: str, tenant_id: i
 
 
 def forget(shelf: Shelf, before: datetime) -> dict[str, int]:
-    """Delete the files whose youngest row is from before that moment; their records say so.
+    """Delete the files that were written before that moment; their records say so.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def forget(shelf: Shelf, before: datetime) -> dict[str, int]:
         ``files_deleted`` and ``bytes_freed``.
     """
     counts = {"files_deleted": 0, "bytes_freed": 0}
-    old = Archive.objects.filter(kind=shelf.kind, state=Archive.State.PURGED, last_at__lt=before)
+    old = Archive.objects.filter(kind=shelf.kind, state=Archive.State.PURGED, created_at__lt=before)
     for batch in batches.walk(old):
         for archive in batch:
             # The file first: a run that is killed here finds the record again, and no file.

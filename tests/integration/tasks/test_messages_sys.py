@@ -295,10 +295,10 @@ def test_old_messages_move_into_an_archive_that_goes_in_its_time(platform: Any) 
     assert [row["text"] for row in archives.read(archive)] == [rows.HOSTILE[1]] * len(gone)
     path = platform.ARCHIVES / archive.path
     Message.objects.all().delete()
-    young_for = 1826 - 731  # days from now on in which its youngest message is not too old
-    assert messages_sys.cleanup_old_messages(now=platform.now + young_for * DAY)["files_deleted"] == 0
+    kept_for = 1826 * DAY
+    assert messages_sys.cleanup_old_messages(now=platform.now + kept_for)["files_deleted"] == 0
     assert path.exists()
-    summary = messages_sys.cleanup_old_messages(now=platform.now + young_for * DAY + MINUTE)
+    summary = messages_sys.cleanup_old_messages(now=platform.now + kept_for + MINUTE)
     assert (summary["files_deleted"], path.exists()) == (1, False)
     archive.refresh_from_db()
     assert archive.state == Archive.State.DELETED
