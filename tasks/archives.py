@@ -26,6 +26,7 @@ from tasks.errors import ArchiveError
 from tasks.leases import lease
 from tasks.models import Archive, AuditEntry
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 ROWS_A_FILE = 50_000
 ROWS_AT_ONCE = 2000  # what is in memory while writing
@@ -38,11 +39,12 @@ class Shelf:
     kind: str  # folder and first part of the file's name
     model: type[Model]
     moment: str  # the column that says how old a row is
+    tenant: str = "tenant"  # the way to its tenant
 
     def older(self, cutoff: datetime, tenant_id: int | None = None) -> QuerySet[Any]:
         """Rows from before `cutoff`, of one tenant or of all."""
         rows = self.model._base_manager.filter(**{f"{self.moment}__lt": cutoff})
-        return rows if tenant_id is None else rows.filter(tenant_id=tenant_id)
+        return within(rows, tenant_id, self.tenant)
 
 
 AUDIT = Shelf("audit", AuditEntry, "at")

@@ -6,7 +6,8 @@
     ├── MissingTool     a program that the task needs is not installed
     ├── DumpError       a backup could not be made or did not pass its check
     ├── ArchiveError    an archive does not hold what was written to it
-    └── MailingRefused  the mailing provider does not accept a request
+    ├── MailingRefused  the mailing provider does not accept a request
+    └── FeedError       a feed cannot be read, or is none
 
 These are permanent: trying again without a change gives the same. What may pass by itself (a refused
 connection, a time-out, a locked database) is raised as it came, and the base task tries it again.
@@ -33,3 +34,7 @@ class ArchiveError(TaskError):
 
 class MailingRefused(TaskError):
     """The mailing provider does not accept a request."""
+
+
+class FeedError(TaskError):
+    """A feed cannot be read, or is none."""
