@@ -68,6 +68,15 @@ class Stack:
         services = Supervisor(self.home, self.plan()).services()
         return next(service for service in services if service.name == name)
 
+    def stop_service(self, name: str) -> None:
+        """Stop one service, and wait until it has ended."""
+        if self.service(name).running:
+            Supervisor(self.home, self.plan())._rpc.stopProcess(name, True)
+
+    def start_service(self, name: str) -> None:
+        """Start one service, without waiting until it does its work."""
+        Supervisor(self.home, self.plan()).start_service(name)
+
     @cached_property
     def app(self) -> Celery:
         """The platform's app on this stack's broker and results, in the test's own process."""

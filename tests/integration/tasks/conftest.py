@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import re
-import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,74 +10,17 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from celery import Celery
 
+from tests.integration.tasks.databases import Databases, PostgreSQL, SQLite
+from tests.integration.tasks.platforms import Platforms
 from tests.integration.tasks.postgresql import free_port, server
-from tests.integration.tasks.state import flush
 from zumolib import orm
 
 # The test modules import models, which need Django.
 orm.ready()
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-
-
-@contextmanager
-def connected(settings: dict[str, Any]) -> Iterator[None]:
-    """Point Django's default connection at another database."""
-    from django.db import connections
-
-    base = {**connections.settings["default"], "CONN_MAX_AGE": 0}
-    connections["default"].close()
-    del connections["default"]
-    before = connections.settings["default"]
-    connections.settings["default"] = {**base, **settings}
-    try:
-        yield
-    finally:
-        connections["default"].close()
-        del connections["default"]
-        connections.settings["default"] = before
-
-
-def migrate() -> None:
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0, interactive=False)
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
-    with connected({"NAME": str(path)}):
-        migrate()
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[dict[str, Any]]:
-    """A migrated PostgreSQL database."""
-    with server() as place:
-        settings = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {}, **place}
-        with connected(settings):
-            migrate()
-        yield settings
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty business database of each kind in turn."""
-    if request.param == "sqlite":
-        path = tmp_path / "business.sqlite3"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        settings: dict[str, Any] = {"NAME": str(path)}
-    else:
-        settings = request.getfixturevalue("postgresql")
-    with connected(settings):
-        yield request.param
-        if request.param == "postgresql":
-            flush()
+DEMO = 0.2  # scale of the data that most tests work on
 
 
 class Inbox:
@@ -123,73 +62,47 @@ def mail_server() -> Iterator[tuple[Inbox, int]]:
     controller.stop()
 
 
-@pytest.fixture
-def provider(tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """The stand-in provider, and what it was asked to pay."""
-    from tasks.provider.server import Server
-    from tasks.provider.store import Store
-
-    store = Store(tmp_path / "provider.sqlite3")
-    listening = Server("127.0.0.1", 0, store)
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield SimpleNamespace(
-        url=f"http://127.0.0.1:{listening.server_address[1]}",
-        intents=lambda: store.page("payment_intent", "", {"limit": "100"}, ())["data"],
-        store=store,
-    )
-    listening.shutdown()
-    listening.server_close()
-    thread.join()
-    store.close()
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    """Each kind of database in turn."""
+    if request.param == "sqlite":
+        yield SQLite(tmp_path_factory.mktemp("sqlite"))
+        return
+    with server() as place:
+        made = PostgreSQL(place)
+        yield made
+        made.close()
 
 
-@pytest.fixture
-def platform(
-    database: str,
-    mail_server: tuple[Inbox, int],
-    provider: SimpleNamespace,
+@pytest.fixture(scope="session")
+def platforms(
+    databases: Databases,
     valkey_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[SimpleNamespace]:
-    """An empty platform with everything that its tasks reach for."""
-    from django.core.cache import cache
-    from django.test import override_settings
-
-    inbox, port = mail_server
-    inbox.clear()
-    valkey = re.sub(r"/\d*$", "", valkey_url)
-    broker = Celery("tests", broker=f"{valkey}/6", set_as_current=False)
-    monkeypatch.setattr("tasks.integrations.current_app", broker)
-    folders = {name: tmp_path / name.lower() for name in ("BACKUPS", "ARCHIVES", "TEMPORARY")}
-    with override_settings(
-        **folders,
-        OPERATORS=["ops@zumodra.example"],
-        TLS_DOMAINS=[],
-        STRIPE_API_BASE=provider.url,
-        STRIPE_API_KEY="sk_test_123",
-        DAILY_REPORT="tests.integration.tasks.report.for_day",
-        EMAIL_HOST="127.0.0.1",
-        EMAIL_PORT=port,
-        EMAIL_USE_TLS=False,
-        EMAIL_USE_SSL=False,
-        EMAIL_HOST_USER="",
-        EMAIL_HOST_PASSWORD="",
-        EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
-        CACHES={
-            "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{valkey}/5"}
-        },
-    ):
-        cache.clear()
-        yield SimpleNamespace(
-            now=NOW, inbox=inbox, provider=provider, database=database, cache=cache, **folders
-        )
-    broker.close()
+    mail_server: tuple[Inbox, int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Platforms:
+    """Makes platforms on each kind of database in turn."""
+    return Platforms(databases, tmp_path_factory.mktemp("platforms"), valkey_url, mail_server, NOW)
 
 
 @pytest.fixture
-def settings(platform: SimpleNamespace) -> Iterator[Any]:
+def platform(platforms: Platforms, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """An empty platform with everything that its tasks reach for."""
+    with platforms.opened(platforms.empty(), tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def loaded(platforms: Platforms, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """A platform with demo data."""
+    with platforms.opened(platforms.demo(DEMO), tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings() -> Iterator[Any]:
     """Django's settings, to set for one test."""
     from django.conf import settings as given
     from django.test import override_settings

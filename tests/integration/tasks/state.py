@@ -22,13 +22,25 @@ def flush() -> None:
     connection.ops.execute_sql_flush(statements)
 
 
+def rows() -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every table by their key, as the database has them."""
+    from django.db import connection
+
+    quote, found = connection.ops.quote_name, {}
+    with connection.cursor() as cursor:
+        for model in apps.get_app_config("tasks").get_models():
+            if model._meta.model_name not in OMITTED:
+                columns = [quote(f.column) for f in model._meta.concrete_fields if f.name not in MEASURED]
+                cursor.execute(
+                    f"SELECT {', '.join(columns)} FROM {quote(model._meta.db_table)} "
+                    f"ORDER BY {quote(model._meta.pk.column)}"
+                )
+                found[model._meta.model_name] = cursor.fetchall()
+    return found
+
+
 def snapshot(platform: Any) -> dict[str, Any]:
-    """Every row, every file, every message, every charge."""
-    tables = {}
-    for model in apps.get_app_config("tasks").get_models():
-        if model._meta.model_name not in OMITTED:
-            columns = [f.attname for f in model._meta.concrete_fields if f.name not in MEASURED]
-            tables[model._meta.model_name] = sorted(model._base_manager.values_list(*columns), key=repr)
+    """Every row, every file, every message, everything that the payment provider has."""
     files = {
         str(path): path.stat().st_size
         for folder in (platform.BACKUPS, platform.ARCHIVES, platform.TEMPORARY)
@@ -36,8 +48,37 @@ def snapshot(platform: Any) -> dict[str, Any]:
         if path.is_file()
     }
     return {
-        "tables": tables,
+        "tables": rows(),
         "files": files,
         "messages": len(platform.inbox.messages),
-        "charges": [(intent["id"], intent["status"]) for intent in platform.provider.intents()],
+        "provider": platform.provider.objects(),
     }
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """In what two snapshots differ, short enough to read: rows, or entries, that are in one only."""
+    found = {}
+    for what in before:
+        if what == "tables":
+            found |= {
+                name: _apart(before[what][name], after[what][name])
+                for name in before[what]
+                if before[what][name] != after[what][name]
+            }
+        elif before[what] != after[what]:
+            found[what] = _apart(before[what], after[what])
+    return found
+
+
+def _apart(before: Any, after: Any, shown: int = 3) -> Any:
+    if isinstance(before, int):
+        return before, after
+    first, second = ({repr(item) for item in _items(value)} for value in (before, after))
+    return {
+        "only before": [text[:300] for text in sorted(first - second)[:shown]],
+        "only after": [text[:300] for text in sorted(second - first)[:shown]],
+    }
+
+
+def _items(value: Any) -> Any:
+    return value.items() if isinstance(value, dict) else value

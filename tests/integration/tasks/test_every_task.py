@@ -1,85 +1,118 @@
-"""What holds for every task: it finds work in the demo data, works once for one moment, and asks the
-database as often for much data as for little."""
+"""What holds for every task: it finds work in the demo data, works once for one moment, asks the database
+as often for much data as for little, and takes whatever people type."""
 
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tasks import analytics, catalog, core, demo, zumodra
-from tests.integration.tasks.state import snapshot
+from tasks import mail
+from tasks.errors import TaskError
+from tests.integration.tasks import hostile
+from tests.integration.tasks.calls import CALLED, CALLS, Call, registered
+from tests.integration.tasks.conftest import DEMO
+from tests.integration.tasks.platforms import Platforms
+from tests.integration.tasks.state import differences, snapshot
+from zumolib.schedule import ENTRIES
 
-TASKS = (
-    analytics.update_dashboard_cache,
-    core.backup_rotation_task,
-    core.cache_warming_task,
-    core.cleanup_old_sessions_task,
-    core.cleanup_temp_files_task,
-    core.database_vacuum_task,
-    core.failed_payment_retry_task,
-    core.ssl_renewal_check_task,
-    zumodra.backup_database,
-    zumodra.cleanup_expired_sessions,
-    zumodra.cleanup_old_audit_logs,
-    zumodra.health_check_integrations,
-)
-# What a summary counts when there was work; a bare count of what was looked at is no work.
-WORK = ("refreshed", "deleted", "warmed", "tables", "recovered", "unreachable", "made", "changed")
-NO_ROW = (core.database_vacuum_task, analytics.update_dashboard_cache)  # these change no row
-each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name.rpartition(".")[2])
+# Counters of what was there; all others count what was done.
+IDLE = {"looked_at", "left", "kept", "skipped", "refused", "deferred"}
+SCALES = 0.1, 0.5
+each_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 
 
-def test_the_list_is_complete() -> None:
-    from celery import current_app
-
-    modules = {module.__name__ for module in catalog.MODULES}
-    shared = {name for name, task in current_app.tasks.items() if task.__module__ in modules}
-    assert {task.name for task in TASKS} == shared
+def test_every_entry_has_its_task() -> None:
+    known = {*registered(), "zumodra.celery.health_check"}
+    assert {entry.name: entry.task for entry in ENTRIES if entry.task not in known} == {}
+    assert [name for name in CALLED if name not in known] == []
 
 
-def test_first_run_on_demo_data_finds_work_and_second_changes_nothing(platform: Any, settings: Any) -> None:
-    settings.TLS_DOMAINS = ["127.0.0.1:1"]
-    demo.load(scale=0.2, now=platform.now)
-    after = snapshot(platform)
-    wrong = {}
-    for task in TASKS:
-        before = after
-        summary = json.loads(json.dumps(task(now=platform.now.isoformat())))
-        after = snapshot(platform)
-        task(now=platform.now.isoformat())
-        found = {
-            "work": any(summary.get(counter) for counter in WORK) and summary["skipped"] == 0,
-            "effect": after != before or task in NO_ROW,
-            "once": snapshot(platform) == after,
-        }
-        if not all(found.values()):
-            wrong[task.name] = found, summary
-    assert wrong == {}
+def test_every_task_is_called() -> None:
+    assert registered().keys() - {call.task.name for call in CALLS} == set()
 
 
-def test_queries_do_not_grow_with_rows(platform: Any) -> None:
+@each_call
+def test_first_run_on_demo_data_finds_work_and_second_changes_nothing(call: Call, loaded: Any) -> None:
+    row = call.row(loaded.now)
+    summary = json.loads(json.dumps(call.run(loaded.now, row)))
+    assert _work(summary), summary
+    assert summary["skipped"] == 0, summary
+    after = snapshot(loaded)
+    call.run(loaded.now, row)
+    assert differences(after, snapshot(loaded)) == {}
+
+
+def _work(summary: dict[str, Any]) -> set[str]:
+    """The counters that tell of work."""
+    counters = {name for name, value in summary.items() if type(value) is int and value > 0}
+    return counters - IDLE
+
+
+def test_queries_do_not_grow_with_rows(
+    platforms: Platforms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    counts: dict[str, list[int]] = {task.name: [] for task in TASKS}
-    for minute, scale in enumerate((0.1, 0.5)):
-        demo.load(scale=scale, now=platform.now)
-        for task in TASKS:
-            with CaptureQueriesContext(connection) as queries:
-                task(now=platform.now.replace(minute=minute).isoformat())
-            counts[task.name].append(len(queries))
+    # Letters go in portions, each with its own claim; here all go in one.
+    monkeypatch.setattr(mail, "CHUNK", 100_000)
+    counts: dict[str, list[int]] = {call.name: [] for call in CALLS}
+    for scale in SCALES:
+        with platforms.opened(platforms.demo(scale), tmp_path / str(scale)) as platform:
+            for minute, call in enumerate(CALLS):
+                row = call.row(platform.now)
+                with CaptureQueriesContext(connection) as queries:
+                    call.run(platform.now + timedelta(seconds=minute), row)
+                counts[call.name].append(len(queries))
     # One more is no growth: where there is nothing of some kind its query is not made.
     assert {name: count for name, count in counts.items() if count[1] > count[0] + 1} == {}
 
 
 def test_an_empty_platform_is_no_trouble(platform: Any) -> None:
-    skipped = {task.name: task(now=platform.now.isoformat())["skipped"] for task in TASKS}
-    assert set(skipped.values()) == {0}
+    summaries = {call.name: call.run(platform.now, None) for call in CALLS if call.choice is None}
+    assert {name: summary for name, summary in summaries.items() if summary["skipped"]} == {}
+    assert platform.provider.intents() == []
 
 
-@each_task
-def test_a_wrong_moment_is_refused(task: Any) -> None:
+@pytest.mark.parametrize("call", [call for call in CALLS if call.choice], ids=lambda call: call.name)
+def test_a_row_that_is_gone_is_named(call: Call, platform: Any) -> None:
+    try:
+        named = str(call.run(platform.now, 4711)["skipped_ids"])
+    except TaskError as error:
+        named = str(error)
+    assert "4711" in named
+
+
+@each_call
+def test_a_wrong_moment_is_refused(call: Call) -> None:
     with pytest.raises(ValueError, match="ISO 8601"):
-        task(now="tomorrow")
+        call.run("tomorrow", 1)
+
+
+@pytest.fixture
+def attacked(platforms: Platforms, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """A platform whose every column holds what somebody may have typed to do harm."""
+    template = platforms.prepared("hostile", DEMO, lambda _: hostile.overwrite())
+    with platforms.opened(template, tmp_path) as opened:
+        yield opened
+
+
+@each_call
+def test_hostile_data_does_no_harm(call: Call, attacked: Any, caplog: pytest.LogCaptureFixture) -> None:
+    harmless = mail.Letter(
+        "test", "it", "a@example.com", "subject", ("line",), (("a", "b"),), "https://example.com/"
+    )
+    allowed = hostile.elements(mail._row(harmless, attacked.now).html).found
+    with caplog.at_level(logging.WARNING):
+        summary = json.loads(json.dumps(call.run(attacked.now, call.row(attacked.now))))
+    logged = [record for record in caplog.messages if record.startswith("skipped ")]
+    assert len(logged) == summary["skipped"]
+    for message in attacked.inbox.messages:
+        hostile.assert_contained(message, allowed)

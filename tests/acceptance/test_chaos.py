@@ -1,0 +1,229 @@
+"""Workers that are killed again and again while every entry's task runs end in the state of an undisturbed run.
+
+All four runs begin at one saved state of one stack and work for one fixed moment. What another task may change
+between two runs by coming first or second is sent in a later wave (:data:`LATER`); within a wave the order is
+left to chance.
+
+A letter that the mail server took in the very instant in which its sender was killed, before the sender could
+note it anywhere, reaches the server once more, under the same Message-ID. So letters are compared by that id,
+and those that came twice are at most as many as there were kills. A charge has the provider's idempotency key
+for this; none is doubled.
+
+Celery keeps rate limits in the worker's memory: a task that may run once an hour and was killed in its run
+would wait for an hour. The worker is killed as a whole then, as the supervisor's restart begins with none.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from tests.acceptance.business import Business, differences
+from tests.acceptance.stack import Stack
+from tests.waiting import wait_until
+from zumolib import beat, drill
+from zumolib.queues import RATE_LIMITS
+from zumolib.stack import probes
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+SCALE = 0.2
+SEEDS = 1, 2, 3
+PAUSES = 0.1, 0.8  # seconds between kills, at least and at most
+PARENT = 0.15  # share of the kills that end the whole worker
+KILLS = 16  # of one round; after them the work is left to end
+PATIENCE = 90.0  # seconds for one wave
+KEPT = ("zumodra.sqlite3", "provider.sqlite3", "backups", "archives", "tmp", "mail")
+NO_MOMENT = {"zumodra.celery.health_check"}
+# Entries whose result depends on whether others ran before them, wave by wave.
+LATER: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass
+class Site:
+    """A stack that is brought back to its saved state before each run."""
+
+    stack: Stack
+    saved: Path
+    known: dict[str, int] = field(default_factory=dict)
+
+    def save(self) -> None:
+        """Keep the state as it is now."""
+        self.rest()
+        for name in KEPT:
+            _copy(self.stack.home / name, self.saved / name)
+        self.known = Business(self.stack.home).known
+
+    def restore(self) -> None:
+        """Bring the saved state back, with empty queues and no marks of the past."""
+        self.rest()
+        for name in KEPT:
+            _copy(self.saved / name, self.stack.home / name)
+        with redis.Redis.from_url(self.stack.plan().settings["CELERY_BROKER_URL"]) as client:
+            client.flushall()
+        for name in ("mail", "provider", "worker"):
+            self.stack.start_service(name)
+        plan = self.stack.plan()
+        wait_until(lambda: probes.mail(plan) and probes.provider(plan), 30, "mail and provider")
+        wait_until(lambda: probes.worker(self.stack.app), 30, "the worker")
+
+    def rest(self) -> None:
+        """Stop what writes, so that its files can be read."""
+        for name in ("worker", "provider", "mail"):
+            self.stack.stop_service(name)
+        for name in ("zumodra.sqlite3", "provider.sqlite3"):
+            with closing(sqlite3.connect(self.stack.home / name)) as database:
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def business(self) -> Business:
+        """The state as the run left it."""
+        self.rest()
+        return Business(self.stack.home, self.known)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+        return
+    for leftover in (f"{target}-wal", f"{target}-shm"):
+        Path(leftover).unlink(missing_ok=True)
+    shutil.copyfile(source, target)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    stack = Stack(
+        tmp_path_factory.mktemp("chaos"),
+        {"CELERY_WORKER_CONCURRENCY": "2", "ZUMO_TLS_DOMAINS": "127.0.0.1:1"},
+    )
+    done = stack.zumo("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("beat", "recorder", "jupyter"):
+        stack.stop_service(name)
+    load = f"from tasks import demo; made = demo.load(scale={SCALE}, now={NOW.isoformat()!r})"
+    assert stack.python(
+        f"import json; from zumolib import orm; orm.ready(); {load}; print(json.dumps(made['loaded']))"
+    )
+    made = Site(stack, tmp_path_factory.mktemp("saved"))
+    made.save()
+    yield made
+    stack.zumo("down")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(site: Site) -> Business:
+    """The state that a run ends in when nothing goes wrong."""
+    site.restore()
+    for wave in _waves(site):
+        ids = _send(site, wave)
+        _until_done(site, ids, lambda _: None)
+    return site.business()
+
+
+def test_the_undisturbed_run_did_the_work(undisturbed: Business, site: Site) -> None:
+    begun = Business(site.saved, site.known)
+    changed = differences(begun, undisturbed)
+    assert {"loginsession", "auditentry", "backup", "payment", "letters", "charges", "files"} <= set(changed)
+    assert set(undisturbed.letters.values()) == {1}
+    assert undisturbed.imbalance() == {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_workers_change_nothing(seed: int, undisturbed: Business, site: Site) -> None:
+    site.restore()
+    killer = Killer(site.stack, random.Random(seed))
+    for wave in _waves(site):
+        ids = _send(site, wave)
+        _until_done(site, ids, killer)
+    after = site.business()
+    assert killer.kills, "the work was done before anything was killed"
+    assert differences(undisturbed, after) == {}
+    assert sum(after.letters.values()) - len(after.letters) <= len(killer.kills)
+    assert after.imbalance() == {}
+
+
+@dataclass
+class Killer:
+    """Ends processes of the worker with SIGKILL at random moments."""
+
+    stack: Stack
+    dice: random.Random
+    kills: list[str] = field(default_factory=list)
+    _next: float = 0.0
+
+    def __call__(self, waiting: dict[str, str]) -> None:
+        """Kill if it is time for it; `waiting` has the tasks that have not ended, by their id."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + self.dice.uniform(*PAUSES)
+        if set(waiting.values()) <= RATE_LIMITS.keys():
+            if waiting.keys() <= drill.held_until(self.stack.app).keys():
+                self._kill("worker")
+        elif len(self.kills) < KILLS:
+            self._kill("worker" if self.dice.random() < PARENT else "child")
+
+    def _kill(self, what: str) -> None:
+        pid = self.stack.service("worker").pid
+        if pid is None:
+            return  # it is being started again
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            parent = psutil.Process(pid)
+            children = sorted(parent.children(), key=lambda child: child.pid)
+            victim = parent if what == "worker" else self.dice.choice(children or [parent])
+            os.kill(victim.pid, signal.SIGKILL)
+            self.kills.append(what)
+
+
+def _waves(site: Site) -> list[list[dict[str, Any]]]:
+    known = beat.known_tasks(site.stack.app)
+    rows = [row for row in beat.code_rows(site.stack.app) if row["task"] in known]
+    later = [name for wave in LATER for name in wave]
+    first = [row for row in rows if row["name"] not in later]
+    return [first, *([row for row in rows if row["name"] in wave] for wave in LATER)]
+
+
+def _send(site: Site, wave: list[dict[str, Any]]) -> dict[str, str]:
+    """Send the entries' tasks for the fixed moment; their ids and names."""
+    moment = {"now": NOW.isoformat()}
+    return {
+        drill.send(
+            site.stack.app,
+            row | {"kwargs": row["kwargs"] | ({} if row["task"] in NO_MOMENT else moment)},
+        ).id: row["task"]
+        for row in wave
+    }
+
+
+def _until_done(site: Site, ids: dict[str, str], disturb: Any) -> None:
+    """Wait until every task has succeeded, disturbing the work meanwhile."""
+    waiting = dict(ids)
+
+    def done() -> bool:
+        for task_id in list(waiting):
+            result = site.stack.app.AsyncResult(task_id)
+            if result.ready():
+                assert result.state == "SUCCESS", (waiting[task_id], result.result)
+                del waiting[task_id]
+        if waiting:
+            disturb(waiting)
+        return not waiting
+
+    try:
+        wait_until(done, PATIENCE, "all tasks to succeed")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; left: {sorted(waiting.values())}") from error
