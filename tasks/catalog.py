@@ -5,6 +5,6 @@ An app names it in its ``include`` setting, so that a new domain is added in thi
 
 from __future__ import annotations
 
-from tasks import analytics, core, zumodra
+from tasks import analytics, core, finance, services, tenants, zumodra
 
-MODULES = (analytics, core, zumodra)
+MODULES = (analytics, core, finance, services, tenants, zumodra)

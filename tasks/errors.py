@@ -5,7 +5,8 @@
     TaskError
     ├── MissingTool     a program that the task needs is not installed
     ├── DumpError       a backup could not be made or did not pass its check
-    └── ArchiveError    an archive does not hold what was written to it
+    ├── ArchiveError    an archive does not hold what was written to it
+    └── UnknownRow      the row that the task was called for is not there
 
 These are permanent: trying again without a change gives the same. What may pass by itself (a refused
 connection, a time-out, a locked database) is raised as it came, and the base task tries it again.
@@ -28,3 +29,7 @@ class DumpError(TaskError):
 
 class ArchiveError(TaskError):
     """An archive does not hold what was written to it."""
+
+
+class UnknownRow(TaskError):
+    """The row that the task was called for is not there."""
