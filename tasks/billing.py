@@ -63,7 +63,8 @@ def lines(
     changes
         Changes of plan from the month before on, oldest first.
     before
-        The invoice before this one. Without one, a start within the month before is billed too.
+        The invoice before this one. Without one, what it was running in the month before is billed too, if
+        it started then.
     now
         Later changes are not known yet.
 
@@ -75,7 +76,8 @@ def lines(
     begin, end, earlier = _midnight(month), _midnight(step(month)), _midnight(step(month, -1))
     if subscription.cancel_at_period_end:
         end = min(end, subscription.period_end)
-    first = max(subscription.started_at, begin if before else earlier)
+    started: datetime = subscription.started_at
+    first = started if started > begin or (before is None and started >= earlier) else begin
     known = [change for change in changes if change.at <= now]
     for plan in (plan for change in known for plan in (change.old_plan, change.new_plan)):
         if plan.currency != subscription.plan.currency:

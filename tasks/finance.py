@@ -165,10 +165,7 @@ def process_payment(
         return Summary(looked_at=1, provider="off")
     summary = Summary("charged", "declined", "pending", looked_at=1)
     payment = row if invoice_id is None else payments.of_invoice(row.pk, at)
-    if payment is None or payment.state != Payment.State.PENDING:
-        summary.add("left")
-    else:
-        payments.settle([payment], at, summary, "charged")
+    payments.charge(payment, at, summary)
     return summary
 
 

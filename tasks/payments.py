@@ -123,6 +123,20 @@ def settle(payments: Sequence[Payment], now: datetime, summary: Summary, good: s
         summary.merge({name: count for name, count in counts.items() if count})
 
 
+def charge(payment: Payment | None, now: datetime, summary: Summary) -> None:
+    """Charge a payment that is pending; one that failed is left to the retries, with their pauses.
+
+    Raises
+    ------
+    ConnectionError
+        The provider cannot be reached or is overloaded; asking again charges once.
+    """
+    if payment is not None and payment.state == Payment.State.PENDING:
+        settle([payment], now, summary, "charged")
+    else:
+        summary.add("left")
+
+
 def unanswered(tenant_id: int | None = None) -> QuerySet[Payment]:
     """Pending payments that the provider was asked for, without an outcome so far."""
     started = PaymentAttempt.objects.filter(payment=OuterRef("pk"), state=PaymentAttempt.State.STARTED)

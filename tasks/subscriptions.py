@@ -90,9 +90,7 @@ def renew(subscription: Subscription, now: datetime, summary: Summary) -> None:
     month = billing.month_of(start)
     summary.add("invoiced", billing.issue([subscription.pk], month, now, summary))
     for invoice in _month(Invoice.objects.filter(subscription=subscription.pk, state="open"), month):
-        payment = payments.of_invoice(invoice.pk, now)
-        if payment is not None:
-            payments.settle([payment], now, summary, "charged")
+        payments.charge(payments.of_invoice(invoice.pk, now), now, summary)
 
 
 def _month(invoices: QuerySet[Any], month: Any) -> QuerySet[Any]:
