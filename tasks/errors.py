@@ -7,7 +7,8 @@
     ├── DumpError       a backup could not be made or did not pass its check
     ├── ArchiveError    an archive does not hold what was written to it
     ├── MailingRefused  the mailing provider does not accept a request
-    └── FeedError       a feed cannot be read, or is none
+    ├── FeedError       a feed cannot be read, or is none
+    └── UnknownRow      the row that the task was called for is not there
 
 These are permanent: trying again without a change gives the same. What may pass by itself (a refused
 connection, a time-out, a locked database) is raised as it came, and the base task tries it again.
@@ -38,3 +39,7 @@ class MailingRefused(TaskError):
 
 class FeedError(TaskError):
     """A feed cannot be read, or is none."""
+
+
+class UnknownRow(TaskError):
+    """The row that the task was called for is not there."""

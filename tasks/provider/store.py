@@ -103,6 +103,10 @@ class Store:
             ) from None
         return made
 
+    def has(self, identity: str) -> bool:
+        """Whether anything has this id."""
+        return self._db.execute("SELECT 1 FROM object WHERE id = ?", (identity,)).fetchone() is not None
+
     def get(self, kind: str, identity: str) -> dict[str, Any]:
         """The object, or the provider's 404."""
         row = self._db.execute(
@@ -130,8 +134,15 @@ class Store:
         self._db.execute("UPDATE object SET body = ? WHERE id = ?", (json.dumps(changed), changed["id"]))
         return changed
 
-    def page(self, kind: str, path: str, params: dict[str, Any], filters: tuple[str, ...]) -> dict[str, Any]:
-        """One page of a list, newest first, as the provider pages."""
+    def page(
+        self,
+        kind: str,
+        path: str,
+        params: dict[str, Any],
+        filters: tuple[str, ...],
+        without: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One page of a list, newest first, as the provider pages; `without` those that hold a value."""
         limit = int(params.get("limit", 10))
         if not 1 <= limit <= MAX_PAGE:
             raise Refusal(400, "invalid_request_error", f"limit must be 1 to {MAX_PAGE}", param="limit")
@@ -145,6 +156,9 @@ class Store:
             if name in params:
                 where.append(f"json_extract(body, '$.{name}') = ?")
                 values.append(params[name])
+        for name, value in (without or {}).items():
+            where.append(f"json_extract(body, '$.{name}') <> ?")
+            values.append(value)
         since = params.get("created", {})
         for name, comparison in (("gte", ">="), ("gt", ">"), ("lte", "<="), ("lt", "<")):
             if isinstance(since, dict) and name in since:
