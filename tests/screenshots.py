@@ -6,35 +6,20 @@ Debian's Chromium.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.services.chromium import chromium
 from tests.waiting import wait_until
 from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
 
 PICTURES = {"21-task-latency": "task-latency", "10-queue-depth": "queue-depth"}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-
-
-def chromium() -> str:
-    """Path of the system's Chromium.
-
-    Raises
-    ------
-    StackError
-        When there is none.
-    """
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not found:
-        raise StackError("chromium is not installed; on Debian: apt install chromium")
-    return found
 
 
 def open_notebook(
@@ -87,8 +72,7 @@ def main(folder: Path) -> None:
     if plan is None:
         raise StackError("the embedded stack has not been started here; run `make run` first")
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+    with chromium() as browser:
         end_sessions(plan)
         for notebook, picture in PICTURES.items():
             page = open_notebook(browser, plan, f"notebooks/{notebook}.ipynb")
@@ -96,7 +80,6 @@ def main(folder: Path) -> None:
             page.screenshot(path=folder / f"{picture}.png")
             page.close()
             end_sessions(plan)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -9,13 +9,10 @@ empty. The fold is SQL, in ``queries.sql``.
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +20,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from zumolib import events
+from zumolib import events, queries
 from zumolib.errors import HistoryError, InputError
 from zumolib.segments import Segment, Segments
 
@@ -332,11 +329,11 @@ class History:
         """Answer, again if a file went or turned out to be damaged while it was read."""
         for _ in range(5):
             try:
-                with _connect() as connection:
+                with queries.connect() as connection:
                     return ask(connection)
             except duckdb.Error as error:
                 failure = error
-                _database.cache_clear()  # some errors leave a database that answers no more
+                queries.forget()
                 # A file that went between the listing and the reading makes an I/O error, once.
                 doubted = [segments.doubt(segment) for segment in segments.find()]
                 if not any(doubted) and not isinstance(error, duckdb.IOException):
@@ -344,32 +341,8 @@ class History:
         raise HistoryError(f"{self.root} cannot be read: {failure}") from failure
 
 
-@cache
-def _database(process: int) -> duckdb.DuckDBPyConnection:
-    """One in-memory database a process: opening it takes longer than a query of the last hour."""
-    # Everything needed is built in: a query never reaches for the network.
-    options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    database = duckdb.connect(":memory:", config=options)  # type: ignore[arg-type]
-    database.execute("SET GLOBAL TimeZone = 'UTC'")
-    return database
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    """A connection of the caller's own, with its own temporary tables; a fork does not inherit any."""
-    return _database(os.getpid()).cursor()
-
-
-@cache
-def _queries() -> dict[str, str]:
-    """The statements of queries.sql by name."""
-    text = Path(__file__).with_name("queries.sql").read_text()
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
 def _query(name: str, files: Sequence[Segment] = ()) -> str:
-    paths = ", ".join("'" + os.fspath(segment.path).replace("'", "''") + "'" for segment in files)
-    return _queries()[name].format(files=f"[{paths}]")
+    return queries.query(name, (segment.path for segment in files))
 
 
 def _window(start: datetime, end: datetime) -> dict[str, datetime]:

@@ -25,13 +25,13 @@ from dotenv import dotenv_values
 
 from tests.integration.own_process import OwnProcess, free_port, listens
 from tests.services.missing import missing
+from tests.services.rabbitmq import RabbitMQ
 from zumolib.conf import Conf
 from zumolib.dotenv import init
 from zumolib.stack.programs import valkey_binary
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sys.executable).parent
-RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # Debian's wrapper would change the user
 
 SERVICES = (
     "celery-worker",
@@ -119,41 +119,17 @@ def password(folder):
 
 
 @pytest.fixture(scope="module")
-def rabbitmq_port(folder, password) -> Iterator[int]:
-    if not RABBITMQ.exists():
-        missing("RabbitMQ is not installed (Debian's package rabbitmq-server)")
-    port, epmd = free_port(), free_port()
-    home = folder / "rabbitmq"
-    home.mkdir()
-    (home / "plugins").write_text("[].")
-    (home / "rabbitmq.conf").write_text(
-        (PROJECT / "docker" / "rabbitmq.conf").read_text()
-        + "default_user = zumodra\ndefault_vhost = zumodra\n"
-        + f"default_pass = {password['RABBITMQ_DEFAULT_PASS']}\n"
-        + f"listeners.tcp.1 = 127.0.0.1:{port}\n"
+def rabbitmq_port(password) -> Iterator[int]:
+    login = f"default_user = zumodra\ndefault_vhost = zumodra\ndefault_pass = {password['RABBITMQ_DEFAULT_PASS']}\n"
+    server = RabbitMQ(
+        settings=(PROJECT / "docker" / "rabbitmq.conf").read_text() + login,
+        url=f"zumodra:{password['RABBITMQ_DEFAULT_PASS']}@{{}}/zumodra",
     )
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "ERL_EPMD_PORT": str(epmd),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": f"zumo{port}@localhost",
-        "RABBITMQ_DIST_PORT": str(free_port()),
-        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
-        "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
-        "RABBITMQ_MNESIA_BASE": str(home / "data"),
-        "RABBITMQ_LOG_BASE": str(home / "log"),
-        "RABBITMQ_PID_FILE": str(home / "pid"),
-    }
     try:
-        with OwnProcess([RABBITMQ], env=env, cwd=home, log=home / "output") as process:
-            process.wait_until(lambda: listens(port), seconds=90)
-            yield port
+        server.start()
+        yield server.port
     finally:
-        # The port mapper runs on by itself; this one was started for our broker alone.
-        subprocess.run(["epmd", "-port", str(epmd), "-kill"], env=env, capture_output=True, check=False)
+        server.remove()
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import nbformat
 import pytest
 
 from tests import notebooks
+from tests.services.chromium import chromium
 from zumolib import reports
 from zumolib.conf import Conf, read
 from zumolib.errors import InputError, ReportError
 
-CHROMIUM = Path("/usr/bin/chromium")
 NAMES = ("ZUMO_HOME", "ZUMO_HISTORY", "ZUMO_NOW", "DATABASE_URL")
 
 
@@ -81,15 +81,9 @@ def test_the_page_shows_the_numbers_of_the_day(made: Made) -> None:
     assert "94 of 94 entries enabled" in page
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
 def test_charts_are_drawn_in_a_browser_without_a_network(made: Made) -> None:
-    from playwright.sync_api import sync_playwright
-
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+    with chromium() as browser:
         page = browser.new_context(offline=True).new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(made[0].path_html.as_uri())
@@ -102,7 +96,6 @@ def test_charts_are_drawn_in_a_browser_without_a_network(made: Made) -> None:
         assert page.locator("pre.code:visible").count() == 0
         page.check("#show-code")
         assert page.locator("pre.code:visible").count() > 5
-        browser.close()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 

@@ -27,19 +27,25 @@ class RabbitMQ:
     ----------
     management
         Also run the management API; `management_url` is its address.
+    settings
+        Lines of rabbitmq.conf.
+    url
+        User, password and virtual host of those settings, ``{}`` standing for host and port.
     """
 
-    def __init__(self, *, management: bool = False) -> None:
+    def __init__(
+        self, *, management: bool = False, settings: str = "", url: str = "guest:guest@{}//"
+    ) -> None:
         if not Path(SERVER).exists():
             missing(f"{SERVER} is missing: install the package rabbitmq-server")
         self.port = free_port()
-        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        self.url = "amqp://" + url.format(f"127.0.0.1:{self.port}")
         self._folder = Path(tempfile.mkdtemp(prefix="rabbitmq-"))
         management_port = free_port()
         self.management_url = f"http://guest:guest@127.0.0.1:{management_port}" if management else ""
         (self._folder / "plugins").write_text("[rabbitmq_management].\n" if management else "[].\n")
         (self._folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n"
+            f"{settings}\nlisteners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users = none\n"
             + (
                 f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management_port}\n"
                 if management
@@ -61,7 +67,7 @@ class RabbitMQ:
             "RABBITMQ_PID_FILE": str(self._folder / "pid"),
             "RABBITMQ_CONFIG_FILE": str(self._folder / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "plugins"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
         }
         self._process: subprocess.Popen[bytes] | None = None
 

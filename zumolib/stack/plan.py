@@ -18,7 +18,7 @@ import psutil
 from zumolib.conf import STATE_FILE
 from zumolib.errors import StackError
 
-PORTS = ("valkey", "mail", "provider", "jupyter")
+PORTS = ("valkey", "mail", "provider", "provider-tls", "jupyter")
 SOCKET_LIMIT = 100  # bytes; the kernel allows 107 and supervisor adds a suffix
 FOLDERS = ("run", "log", "valkey", "mail", "jupyter", "history", "backups", "archives", "tmp")
 
@@ -51,6 +51,7 @@ class Plan:
                 "EMAIL_URL": f"smtp://127.0.0.1:{ports['mail']}",
                 "STRIPE_API_BASE": f"http://127.0.0.1:{ports['provider']}",
                 "STRIPE_API_KEY": "sk_test_embedded",
+                "ZUMO_TLS_DOMAINS": f"127.0.0.1:{ports['provider-tls']}",
                 "ZUMO_SECRET_KEY": secrets.token_urlsafe(48),
             },
         )

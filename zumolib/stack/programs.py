@@ -48,7 +48,7 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
             "provider",
             (
                 *(python, "-m", "tasks.provider", "--host", "127.0.0.1", "--port", ports["provider"]),
-                *("--data", str(home / "provider.sqlite3")),
+                *("--tls-port", ports["provider-tls"], "--data", str(home / "provider.sqlite3")),
             ),
         ),
         Program(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import pytest
 import requests
 import stripe
 
+from tasks.provider.store import Store
+from tasks.provider.tls import serve_over_tls
 from tests.integration.tasks.postgresql import free_port
 from tests.waiting import wait_until
 
@@ -80,3 +84,26 @@ def test_a_taken_port_is_named(running: Provider) -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{running.port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_over_tls_it_shows_a_certificate_that_soon_ends(tmp_path: Path) -> None:
+    from tasks.certificates import read
+
+    store = Store(tmp_path / "provider.sqlite3")
+    server = serve_over_tls("127.0.0.1", 0, store, tmp_path / "provider.pem")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        reading = read(f"127.0.0.1:{server.server_address[1]}")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        store.close()
+    assert (reading.trusted, reading.problem) == (False, "self-signed certificate")
+    assert reading.valid_until is not None
+    assert timedelta(days=19) < reading.valid_until - datetime.now(UTC) <= timedelta(days=20)
+    first = (tmp_path / "provider.pem").read_bytes()
+    assert (tmp_path / "provider.pem").stat().st_mode & 0o077 == 0
+    serve_over_tls("127.0.0.1", 0, Store(tmp_path / "b.sqlite3"), tmp_path / "provider.pem").server_close()
+    assert (tmp_path / "provider.pem").read_bytes() == first, "it is kept while it lasts"
