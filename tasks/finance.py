@@ -20,7 +20,7 @@ from tasks.tenancy import within
 ROWS = 500  # looked at in one step
 ASKED = 50  # payments and refunds sent to the provider between two bookings
 RETRY_LIMIT = 4  # retries after the first attempt
-RETRY_AFTER_HOURS = 20  # a daily run finds yesterday's, even where it started a little late
+RETRY_AFTER_HOURS = 48  # steady, beside the eager first retries of the core task, and on after its last one
 REMINDERS = (-3, 0, 7, 14)  # days after the due date
 INVOICE_MAIL = "invoice reminder"  # kind of the letters
 

@@ -154,16 +154,20 @@ def _attempt(payment: Payment) -> PaymentAttempt:
 
 
 def make_open_ends(world: World) -> int:
-    """What waits for the daily round: invoices to remind of, charges without an answer, periods that ended."""
+    """What waits for the daily round: invoices to remind of, charges without an answer or declined, and
+    periods that ended.
+    """
     payers = [world.subscriptions[n % len(world.subscriptions)] for n in range(world.many(12) + 4)]
     reminded = [_extra(world, n, payer, MARKS[n % 4]) for n, payer in enumerate(payers)]
     charged = [_extra(world, len(payers) + n, payer, -10) for n, payer in enumerate(payers)]
-    invoices = world.save(reminded + charged)
+    failed = [_extra(world, 2 * len(payers) + n, payer, -12) for n, payer in enumerate(payers)]
+    invoices = world.save(reminded + charged + failed)
     payments = world.save([_unanswered(world, n, invoice) for n, invoice in enumerate(charged)])
     attempts = [_attempt(payment) for payment in payments]
     for attempt in attempts:
         attempt.state = PaymentAttempt.State.STARTED
-    world.save(attempts)
+    declined = world.save([_declined(world, n, invoice) for n, invoice in enumerate(failed)])
+    world.save(attempts + [_attempt(payment) for payment in declined])
     renewed, ended = world.subscriptions[2::10], world.subscriptions[6::20]
     for subscription in renewed + ended:
         # Within this month, so that the invoice of the new period is this month's.
@@ -177,7 +181,7 @@ def make_open_ends(world: World) -> int:
     paid = [_new_period(world, subscription) for subscription in renewed]
     world.save([invoice for invoice, _ in paid])
     ledger.book_payments(world.save([payment for _, payment in paid]), world.now)
-    return len(invoices) + 2 * len(payments) + 2 * len(paid)
+    return len(invoices) + 2 * len(payments + declined) + 2 * len(paid)
 
 
 def _extra(world: World, number: int, payer: Subscription, days: int) -> Invoice:
@@ -200,6 +204,23 @@ def _unanswered(world: World, number: int, invoice: Invoice) -> Payment:
         amount_cents=invoice.amount_cents,
         payment_method=BAD[0] if number % 4 == 3 else GOOD,
         created_at=world.now - timedelta(hours=2),
+    )
+
+
+def _declined(world: World, number: int, invoice: Invoice) -> Payment:
+    """A failed payment: one for the eager retries of the first days, one for the steady ones after."""
+    retries, hours = ((0, 30), (3, 60))[number % 2]
+    at = world.now - timedelta(hours=hours)
+    return Payment(
+        tenant=invoice.tenant,
+        invoice=invoice,
+        amount_cents=invoice.amount_cents,
+        state=Payment.State.FAILED,
+        payment_method=GOOD,
+        created_at=at - timedelta(days=retries),
+        retries=retries,
+        failed_at=at,
+        failure=REASONS[1],
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -230,6 +232,47 @@ def test_a_charge_whose_worker_was_killed_before_booking_is_one_charge(
     assert Payment.objects.get().provider_id == platform.provider.intents()[0]["id"]
 
 
+def at_once(work: Callable[[], Any], times: int = 4) -> list[Any]:
+    """The results of the same call in threads that start together."""
+    from django.db import connection
+
+    ready = Barrier(times)
+
+    def one(_: int) -> Any:
+        ready.wait(10)
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(one, range(times)))
+
+
+def test_deliveries_at_the_same_time_charge_once(platform: Any) -> None:
+    row = billing_rows.subscription(rows.tenant(), platform.now)
+    invoice = billing_rows.invoice(row.tenant, platform.now, subscription=row)
+    results = at_once(lambda: finance.process_payment(invoice_id=invoice.pk, now=platform.now))
+    assert sum(result["charged"] for result in results) == 1
+    assert len(platform.provider.intents()) == Payment.objects.count() == Transfer.objects.count() == 1
+
+
+def test_runs_at_the_same_time_invoice_once(platform: Any) -> None:
+    for _ in range(3):
+        billing_rows.subscription(rows.tenant(), FIRST)
+    assert sum(result["invoiced"] for result in at_once(generate)) == 3
+    assert Invoice.objects.count() == InvoiceLine.objects.count() == 3
+
+
+def test_runs_at_the_same_time_pay_back_once(platform: Any) -> None:
+    payment = billing_rows.paid(platform, rows.tenant(), 10_000)
+    for _ in range(3):
+        refund(payment, 4_000)
+    at_once(lambda: finance.process_pending_refunds(now=platform.now))
+    finance.process_pending_refunds(now=platform.now)
+    assert sent_back(platform) == [4_000, 4_000]
+
+
 def test_a_declined_charge_is_left_to_the_retries(platform: Any) -> None:
     row = billing_rows.pending(
         rows.tenant(), platform.now, asked=False, payment_method="pm_card_chargeDeclined"
@@ -306,7 +349,7 @@ def test_an_answer_lost_for_longer_than_keys_live_is_looked_for(
 
 
 @pytest.mark.parametrize(
-    ("retries", "hours", "due"), [(0, 19.9, False), (0, 20, True), (3, 20, True), (4, 900, False)]
+    ("retries", "hours", "due"), [(0, 47.9, False), (0, 48, True), (3, 48, True), (4, 900, False)]
 )
 def test_failed_payments_are_retried_daily_under_their_limit(
     retries: int, hours: float, due: bool, platform: Any
