@@ -74,10 +74,11 @@ def send_application_reminders(
         columns = ("tenant", "recipient", "candidate__name", "job__title", "applied_at")
         for owner, recipient, person, title, applied in found.values_list(*columns).iterator():
             summary.add("looked_at")
-            lists.add(owner, recipient, f"{person[:100]} for {title[:100]}, since {applied:%Y-%m-%d}")
+            lists.add(
+                owner, recipient, f"{person[:100]} for {title[:100]}, since {applied:%Y-%m-%d}", at.date()
+            )
         letters = lists.letters(
             WAITING_MAIL,
-            at.date(),
             "Applications that wait for you: {count}",
             f"These have been in stage 'new' for over {days} days, the oldest first:",
         )

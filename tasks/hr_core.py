@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -50,13 +50,14 @@ def send_onboarding_reminders(self: Any, now: Moment = None, tenant_id: int | No
     columns = ("title", "owner", "due_on", "employee__name", "employee__email")
     for tenants in _tenants(tenant_id):
         lists, hr = Worklists(), hr_of(tenants)
-        for owner, manager, title, duty, due, person, email in _with_manager(overdue, tenants, columns):
+        for owner, manager, title, duty, due, person, email in _of(overdue, tenants, columns):
             summary.add("looked_at")
             line = f"{person[:100]}: {title[:100]} (for {duty}), was due on {due}"
-            for recipient in dict.fromkeys((email, *manager, *hr[owner])):
-                lists.add(owner, recipient, line)
+            lists.share(owner, line, at.date())
+            for recipient in _others((email, *manager), hr[owner]):
+                lists.add(owner, recipient, line, at.date())
         letters = lists.letters(
-            ONBOARDING_MAIL, at.date(), "Overdue onboarding tasks: {count}", "These are not done yet:"
+            ONBOARDING_MAIL, "Overdue onboarding tasks: {count}", "These are not done yet:", hr
         )
         summary.add("written", mail.write(letters, at))
     summary.merge(mail.deliver(ONBOARDING_MAIL, holder(self)))
@@ -76,9 +77,21 @@ def process_probation_ends(
     summary = Summary("looked_at", "written")
     running = within(Employee.objects.filter(state=State.PROBATION), tenant_id)
     ending = running.filter(probation_ends_on__gte=today, probation_ends_on__lte=last)
-    for batch in batches.walk(_staff(ending)):
-        summary.add("looked_at", len(batch))
-        letters = _each(batch, lambda row, superiors: _about_probation(row, superiors, today), summary)
+    for tenants in _tenants(tenant_id):
+        lists, hr = Worklists(), hr_of(tenants)
+        columns = ("name", "title", "probation_ends_on")
+        for owner, manager, person, title, ends in _of(ending, tenants, columns, employee=""):
+            summary.add("looked_at")
+            occasion = f"today, {ends}" if ends == today else f"on {ends}"
+            lists.share(owner, f"{person[:100]}, {title[:100]}", occasion)
+            for recipient in _others(manager, hr[owner]):
+                lists.add(owner, recipient, f"{person[:100]}, {title[:100]}", occasion)
+        letters = lists.letters(
+            PROBATION_MAIL,
+            "Probations that end {occasion}: {count}",
+            "Please say in time who shall not stay; for the others the probation is over then:",
+            hr,
+        )
         summary.add("written", mail.write(letters, at))
     ended = running.filter(probation_ends_on__lt=today)
     summary.add("closed", batches.update(ended, state=State.ACTIVE))
@@ -100,17 +113,18 @@ def send_time_off_reminders(
     columns = ("starts_on", "ends_on", "requested_at", "employee__name")
     for tenants in _tenants(tenant_id):
         lists, hr = Worklists(), hr_of(tenants)
-        for owner, manager, first, last, asked, person in _with_manager(pending, tenants, columns):
+        for owner, manager, first, last, asked, person in _of(pending, tenants, columns):
             summary.add("looked_at")
-            for recipient in manager or hr[owner]:
-                lists.add(
-                    owner, recipient, f"{person[:100]}: {first} to {last}, asked for on {asked:%Y-%m-%d}"
-                )
+            line = f"{person[:100]}: {first} to {last}, asked for on {asked:%Y-%m-%d}"
+            if not manager:
+                lists.share(owner, line, at.date())
+            for recipient in manager:
+                lists.add(owner, recipient, line, at.date())
         letters = lists.letters(
             TIME_OFF_MAIL,
-            at.date(),
             "Time-off requests that wait for you: {count}",
             f"These have been pending for over {days} days:",
+            hr,
         )
         summary.add("written", mail.write(letters, at))
     summary.merge(mail.deliver(TIME_OFF_MAIL, holder(self)))
@@ -129,15 +143,23 @@ def update_employee_anniversaries(
     for day in (today + timedelta(days=number) for number in range(1, ahead + 1)):
         coming |= {hired: (years, day) for hired, years in hired_on(day, MILESTONES).items()}
     todays = hired_on(today)
-    staff = within(_staff(Employee.objects.exclude(state=State.LEFT)), tenant_id)
-    for batch in batches.walk(staff.filter(hired_on__in=todays)):
+    staff = Employee.objects.exclude(state=State.LEFT)
+    celebrating = within(staff.filter(hired_on__in=todays), tenant_id).select_related("tenant")
+    for batch in batches.walk(celebrating):
         summary.add("looked_at", len(batch))
-        letters = _each(batch, lambda row, _: [_congratulation(row, todays[row.hired_on])], summary)
-        summary.add("congratulated", mail.write(letters, at))
-    for batch in batches.walk(staff.filter(hired_on__in=coming)):
-        summary.add("looked_at", len(batch))
-        letters = _each(
-            batch, lambda row, superiors: _announcement(row, superiors, *coming[row.hired_on]), summary
+        congratulations = (_congratulation(row, todays[row.hired_on]) for row in batch)
+        summary.add("congratulated", mail.write(congratulations, at))
+    near = staff.filter(hired_on__in=coming).order_by("pk")
+    for tenants in _tenants(tenant_id):
+        lists, hr = Worklists(), hr_of(tenants)
+        for owner, manager, person, hired in _of(near, tenants, ("name", "hired_on"), employee=""):
+            summary.add("looked_at")
+            years, day = coming[hired]
+            lists.share(owner, f"{person[:100]}: {_years(years)}", day)
+            for recipient in _others(manager, hr[owner]):
+                lists.add(owner, recipient, f"{person[:100]}: {_years(years)}", day)
+        letters = lists.letters(
+            ANNIVERSARY_MAIL, "Work anniversaries on {occasion}: {count}", "Please do not forget:", hr
         )
         summary.add("announced", mail.write(letters, at))
     summary.merge(mail.deliver(ANNIVERSARY_MAIL, holder(self)))
@@ -157,13 +179,16 @@ def _tenants(tenant_id: int | None) -> Iterator[list[int]]:
         yield [tenant.pk for tenant in batch]
 
 
-def _with_manager(
-    rows: QuerySet[Any], tenants: list[int], columns: Sequence[str]
+def _of(
+    rows: QuerySet[Any], tenants: list[int], columns: Sequence[str], employee: str = "employee__"
 ) -> Iterator[tuple[Any, ...]]:
-    """Of each row its tenant, the addresses of the manager (one, or none) and the columns."""
-    found = rows.filter(employee__tenant__in=tenants)
-    manager = ("employee__manager__email", "employee__manager__state")
-    for tenant, email, state, *values in found.values_list("employee__tenant", *manager, *columns).iterator():
+    """Of each row its tenant, the addresses of the manager (one, or none) and the columns.
+
+    `employee` is the path to the employee.
+    """
+    found = rows.filter(**{f"{employee}tenant__in": tenants})
+    named = (f"{employee}tenant", f"{employee}manager__email", f"{employee}manager__state", *columns)
+    for tenant, email, state, *values in found.values_list(*named).iterator():
         yield (tenant, _there(email, state), *values)
 
 
@@ -172,53 +197,9 @@ def _there(email: str | None, state: str | None) -> list[str]:
     return [email] if email and state != State.LEFT else []
 
 
-def _staff(rows: QuerySet[Employee]) -> QuerySet[Employee]:
-    """What letters about employees need."""
-    return rows.select_related("manager", "tenant").only(
-        "tenant__name",
-        "name",
-        "email",
-        "title",
-        "state",
-        "hired_on",
-        "probation_ends_on",
-        "manager__email",
-        "manager__state",
-    )
-
-
-def _superiors(row: Employee, hr: dict[int, list[str]]) -> list[str]:
-    """The manager, if there is one, and HR."""
-    manager = _there(row.manager.email, row.manager.state) if row.manager else []
-    return list(dict.fromkeys((*manager, *hr[row.tenant_id])))
-
-
-def _each(
-    rows: list[Employee], letters: Callable[[Employee, list[str]], Iterable[Letter]], summary: Summary
-) -> Iterator[Letter]:
-    """The letters about each row; `letters` is given the addresses of its superiors, too."""
-    hr = hr_of([row.tenant_id for row in rows])
-    for row in rows:
-        with summary.row("employee", row.pk):
-            yield from letters(row, _superiors(row, hr))
-
-
-def _about_probation(row: Employee, superiors: list[str], today: date) -> Iterator[Letter]:
-    """To the manager and HR: once when the end comes near, once on the day."""
-    ends = row.probation_ends_on
-    when = "today" if ends == today else "soon"
-    for recipient in superiors:
-        yield Letter(
-            PROBATION_MAIL,
-            f"{row.pk} until {ends}, {when}",
-            recipient,
-            f"Probation of {row.name[:100]} ends {when if ends == today else f'on {ends}'}",
-            lines=(
-                "Please say before the end if the person shall not stay; otherwise the probation is over.",
-            ),
-            facts=(("employee", row.name), ("position", row.title), ("ends on", str(ends))),
-            tenant_id=row.tenant_id,
-        )
+def _others(people: Sequence[str], hr: Sequence[str]) -> list[str]:
+    """Those who do not have it on the list of HR."""
+    return [person for person in dict.fromkeys(people) if person not in hr]
 
 
 def _congratulation(row: Employee, years: int) -> Letter:
@@ -233,19 +214,6 @@ def _congratulation(row: Employee, years: int) -> Letter:
         ),
         tenant_id=row.tenant_id,
     )
-
-
-def _announcement(row: Employee, superiors: list[str], years: int, day: date) -> Iterator[Letter]:
-    """To the manager and HR, once for each of the milestones."""
-    for recipient in superiors:
-        yield Letter(
-            ANNIVERSARY_MAIL,
-            f"{row.pk}, {years} years ahead",
-            recipient,
-            f"{row.name[:100]}: {_years(years)} with us on {day}",
-            facts=(("employee", row.name), ("position", row.title), ("hired on", str(row.hired_on))),
-            tenant_id=row.tenant_id,
-        )
 
 
 def _years(count: int) -> str:

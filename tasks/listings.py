@@ -68,7 +68,8 @@ def fold(at: datetime, tenant_id: int | None = None) -> tuple[int, int]:
     A view is marked in the transaction that counts it.
     """
     raw = within(JobView.objects.filter(folded_at__isnull=True), tenant_id, "listing__tenant").order_by("pk")
-    views, seen = 0, set()
+    views = 0
+    seen: set[int] = set()
     while True:
         with transaction.atomic():
             locked = raw.select_for_update(of=("self",))
@@ -81,13 +82,11 @@ def fold(at: datetime, tenant_id: int | None = None) -> tuple[int, int]:
             return views, len(seen)
 
 
-def _count(step: QuerySet[JobView]) -> list[int]:
-    by_listing = step.order_by().values("listing").annotate(count=Count("pk"))
-    listings = JobListing.objects.filter(pk__in=by_listing.values("listing"))
-    keys = list(listings.values_list("pk", flat=True))
-    of_one = by_listing.filter(listing=OuterRef("pk")).values("count")
-    JobListing.objects.filter(pk__in=keys).update(views=F("views") + Subquery(of_one))
-    return keys
+def _count(step: QuerySet[JobView]) -> set[int]:
+    counts = dict(step.order_by().values_list("listing").annotate(count=Count("pk")))
+    grown = [JobListing(pk=pk, views=F("views") + count) for pk, count in counts.items()]
+    JobListing.objects.bulk_update(grown, ["views"])
+    return set(counts)
 
 
 def identity(value: object) -> str:

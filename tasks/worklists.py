@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from django.db.models import Case, CharField, Expression, F, When
 from django.db.models.functions import Coalesce
@@ -14,37 +13,61 @@ from tasks.models import Tenant, User
 
 TENANTS = 100  # whose lists are in memory at a time
 SHOWN = 20  # things that a letter names; it counts the others
+SHARED = ""  # no address
 WIDTH = 300  # characters of one line
 
 
 @dataclass
 class Worklists:
-    """The lists of some tenants' people."""
+    """The lists of some tenants' people, one for each person and occasion.
 
-    _lines: dict[tuple[int, str], list[str]] = field(default_factory=dict)
-    _counts: dict[tuple[int, str], int] = field(default_factory=dict)
+    What concerns all of a tenant's HR is shared: it is kept once, however many they are.
+    """
 
-    def add(self, tenant_id: int, recipient: str, line: str) -> None:
+    _lines: dict[tuple[int, str, str], list[str]] = field(default_factory=dict)
+    _counts: dict[tuple[int, str, str], int] = field(default_factory=dict)
+
+    def add(self, tenant_id: int, recipient: str, line: str, occasion: object) -> None:
         """Put a thing on the list of `recipient`."""
-        key = (tenant_id, recipient)
+        key = (tenant_id, str(occasion), recipient)
         self._counts[key] = self._counts.get(key, 0) + 1
         lines = self._lines.setdefault(key, [])
         if len(lines) < SHOWN:
             lines.append(line[:WIDTH])
 
-    def letters(self, kind: str, day: date, subject: str, opening: str) -> Iterator[Letter]:
-        """A letter for each list; `subject` may hold ``{count}``."""
-        for (tenant_id, recipient), lines in self._lines.items():
-            count = self._counts[tenant_id, recipient]
+    def share(self, tenant_id: int, line: str, occasion: object) -> None:
+        """Put a thing on the list that a tenant's HR shares."""
+        self.add(tenant_id, SHARED, line, occasion)
+
+    def letters(
+        self, kind: str, subject: str, opening: str, hr: Mapping[int, Sequence[str]] | None = None
+    ) -> Iterator[Letter]:
+        """A letter for each list and person.
+
+        Parameters
+        ----------
+        subject
+            May hold ``{count}`` and ``{occasion}``.
+        hr
+            Addresses of each tenant's HR, for whom the shared lists are.
+        """
+        for (tenant_id, occasion, recipient), lines in self._lines.items():
+            key = (tenant_id, occasion, recipient)
+            count = self._counts[key]
             more = (f"… and {count - len(lines)} more.",) if count > len(lines) else ()
-            yield Letter(
-                kind,
-                f"tenant {tenant_id}, {day}",
-                recipient,
-                subject.format(count=count),
-                lines=(opening, *lines, *more),
-                tenant_id=tenant_id,
-            )
+            about = f"tenant {tenant_id}, {occasion}"
+            everybody: Sequence[str] = (recipient,)
+            if recipient == SHARED:
+                about, everybody = f"{about}, HR", (hr or {})[tenant_id]
+            for person in everybody:
+                yield Letter(
+                    kind,
+                    about,
+                    person,
+                    subject.format(count=count, occasion=occasion),
+                    lines=(opening, *lines, *more),
+                    tenant_id=tenant_id,
+                )
 
 
 def hr_of(tenants: Sequence[int]) -> dict[int, list[str]]:
