@@ -76,18 +76,19 @@ def _letters(stored: StoredReport) -> list[mail.Letter]:
 
 
 class _Tiles(HTMLParser):
-    """The texts inside each tile, in their order."""
+    """The texts inside each tile, one for each of its parts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[list[str]] = []
-        self._depth = 0  # of elements inside the tile that is open; 0 is outside
+        self._depth = 0  # of the part inside the tile that is open; 0 is outside
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag != "div":
-            return
+            return  # a mere place where a line may break, or a mark-up of letters
         if self._depth:
             self._depth += 1
+            self.found[-1].append("")
         elif TILE in (dict(attrs).get("class") or "").split():
             self._depth = 1
             self.found.append([])
@@ -97,8 +98,8 @@ class _Tiles(HTMLParser):
             self._depth -= 1
 
     def handle_data(self, data: str) -> None:
-        if self._depth and data.strip():
-            self.found[-1].append(data.strip())
+        if self._depth > 1:
+            self.found[-1][-1] += data
 
 
 def summary_of(stored: StoredReport) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.conf import settings
 
 TILES = (
     '<div><div class="zumo-tile"><div>Tasks</div><div>3,075</div></div>'
-    '<div class="zumo-tile"><div>Failed</div><div>13</div><div>&lt;b&gt; of 3,075</div></div></div>'
+    '<div class="zumo-tile"><div>Failed</div><div>13</div><div>&lt;b&gt; o<wbr>f 3,075</div></div></div>'
 )
 
 
