@@ -31,7 +31,7 @@ CALLED: dict[str, Choice | None] = {
     ),
     "finance.tasks.process_payment": (
         "invoice_id",
-        lambda now: Invoice.objects.filter(state="open", subscription__isnull=False),
+        lambda now: Invoice.objects.filter(state="open", payments__isnull=True),
         {},
     ),
     "tenants.tasks.process_subscription_renewal": (
