@@ -29,6 +29,7 @@ def open_notebook(
     page = browser.new_page(viewport={"width": width, "height": height})
     base = f"http://127.0.0.1:{plan.ports['jupyter']}"
     page.goto(f"{base}/doc/tree/{quote(notebook)}?token={plan.jupyter_token}&reset")
+    wait_until(lambda: kernel_states(plan) == ["idle"], 60, "a kernel")
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
     return page
 
@@ -37,7 +38,7 @@ def run_all(page: Page, plan: Plan) -> None:
     """Run every cell, wait until the kernel is idle again, and bring the first chart into view."""
     page.click('.lm-MenuBar-itemLabel:text-is("Run")')
     page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
-    wait_until(lambda: kernel_states(plan) == ["busy"], 30, "the kernel to work")
+    wait_until(lambda: kernel_states(plan) == ["busy"], 60, "the kernel to work")
     wait_until(lambda: kernel_states(plan) == ["idle"], 120, "the kernel to be done")
     page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
     chart = page.locator(".js-plotly-plot .main-svg").first

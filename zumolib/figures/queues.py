@@ -60,9 +60,6 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
         _beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
     figure.update_xaxes(showgrid=True, showline=False, tickformat="%H:%M\n%a %d %b")
     figure.update_xaxes(title_text=f"time ({zone})", row=len(peaks), col=1)
-    # A stack that was started ten minutes ago would show them as one pixel of its first day.
-    shown = pd.Series([sampled["at"].min(), frame["at"].max()]).dt.tz_convert(zone).dt.tz_localize(None)
-    figure.update_xaxes(range=list(shown))
     figure.update_layout(margin={"l": 96, "r": 170})
     return theme.titled(figure, _finding(sampled, peaks, zone), note=note, height=150 + STRIP * len(peaks))
 
@@ -92,11 +89,13 @@ def _finding(sampled: pd.DataFrame, peaks: pd.Series, zone: str) -> str:
     queue, peak = peaks.index[0], peaks.iloc[0]
     if peak == 0:
         return f"All {len(peaks)} queues stayed empty" if len(peaks) > 1 else f"{queue} stayed empty"
-    when = f"{_highest(sampled[sampled['queue'] == queue], zone):%a %d %b at %H:%M}"
+    several_days = sampled["at"].dt.tz_convert(zone).dt.date.nunique() > 1
+    at = _highest(sampled[sampled["queue"] == queue], zone)
+    when = f"on {at:%a %d %b at %H:%M}" if several_days else f"at {at:%H:%M}"
     others = peaks.iloc[1:]
     if peak <= FLOOR and len(others):
-        return f"No queue had more than {counted(peak, 'message')} waiting; {queue} did on {when}"
-    finding = f"{queue} peaked at {counted(peak, 'message')} on {when}"
+        return f"No queue had more than {counted(peak, 'message')} waiting; {queue} did {when}"
+    finding = f"{queue} peaked at {counted(peak, 'message')} {when}"
     last = sampled.groupby("queue", observed=True)["ready"].last()
     waiting = [str(name) for name in last[last > FLOOR].sort_values(ascending=False).index]
     if waiting:

@@ -21,9 +21,9 @@ STEPS = tuple(
 POINTS = 300  # about as many as a screen tells apart
 
 
-def step_of(window: Window, points: int = POINTS) -> timedelta:
-    """Length of one bin, so that the window has at most about `points` of them."""
-    wanted = (window.end - window.start) / points
+def step_of(span: timedelta, points: int = POINTS) -> timedelta:
+    """Length of one bin, so that a span has at most about `points` of them."""
+    wanted = span / points
     return next((step for step in STEPS if step >= wanted), STEPS[-1])
 
 
@@ -40,7 +40,9 @@ def depth(
         as when the recorder was down; ``samples`` (int64).
     """
     sampled = history.depths(window.start, window.end, queue=queue)
-    step = step_of(window, points)
+    start = sampled["at"].min() if len(sampled) else pd.Timestamp(window.start)
+    # Of what was recorded, not of the window: the first minutes of a history are not one bin of a day.
+    step = step_of(window.end - start, points)
     bins = sampled.assign(at=sampled["at"].dt.floor(step)).groupby(["queue", "at"], observed=True)
     binned = bins.agg(
         ready=("ready", "max"),
@@ -48,9 +50,7 @@ def depth(
         consumers=("consumers", "min"),
         samples=("ready", "size"),
     )
-    every = pd.date_range(
-        pd.Timestamp(window.start).floor(step), window.end, freq=step, inclusive="left", unit="us"
-    )
+    every = pd.date_range(start.floor(step), window.end, freq=step, inclusive="left", unit="us")
     names = sorted(sampled["queue"].unique())
     result = binned.reindex(pd.MultiIndex.from_product([names, every], names=["queue", "at"])).reset_index()
     numbers = ["ready", "unacked", "consumers"]
