@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.db.models import Q
 
-from tasks import batches, billing, mail, payments, reconciliation, refunds, subscriptions
+from tasks import batches, billing, gateway, mail, payments, reconciliation, refunds, subscriptions
 from tasks.clock import Moment, moment, span
 from tasks.errors import UnknownRow
 from tasks.leases import holder, lease
@@ -30,7 +30,7 @@ def sync_stripe_subscriptions(self: Any, now: Moment = None, tenant_id: int | No
     """Reconcile subscriptions with the payment provider, page by page."""
     at = moment(now)
     rows = within(Subscription.objects.all(), tenant_id)
-    if not payments.configured():
+    if not gateway.configured():
         return Summary(looked_at=rows.count(), provider="off")
     summary = Summary("pages", "looked_at", "updated", "registered", "missing", "unknown", "ended_there")
     with lease("sync subscriptions", holder(self)) as mine:
@@ -90,7 +90,7 @@ def sync_stripe_payments(now: Moment = None, tenant_id: int | None = None) -> Su
     """Settle pending payments by asking the provider what became of them."""
     at = moment(now)
     pending = payments.unanswered(tenant_id)
-    if not payments.configured():
+    if not gateway.configured():
         return Summary(looked_at=pending.count(), provider="off")
     summary = Summary("looked_at", "settled", "declined", "pending", "cancelled")
     for batch in batches.walk(pending, ASKED):
@@ -105,7 +105,7 @@ def process_pending_refunds(self: Any, now: Moment = None, tenant_id: int | None
     at = moment(now)
     approved = Refund.objects.filter(state=Refund.State.APPROVED, requested_at__lte=at)
     approved = within(approved.select_related("payment"), tenant_id, "payment__tenant")
-    if not payments.configured():
+    if not gateway.configured():
         return Summary(looked_at=approved.count(), provider="off")
     summary = Summary("looked_at", "refunded", "refused", "cents")
     # What is left of a payment is counted before the provider is asked: one run at a time.
@@ -161,7 +161,7 @@ def process_payment(
     if row is None:
         kind = "payment" if invoice_id is None else "invoice"
         raise UnknownRow(f"there is no {kind} {payment_id or invoice_id}; was it deleted?")
-    if not payments.configured():
+    if not gateway.configured():
         return Summary(looked_at=1, provider="off")
     summary = Summary("charged", "declined", "pending", looked_at=1)
     payment = row if invoice_id is None else payments.of_invoice(row.pk, at)

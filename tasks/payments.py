@@ -9,49 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks import ledger
 from tasks.batches import walk
+from tasks.gateway import TEXT, client, configured, metadata, reached
 from tasks.models import Invoice, Payment, PaymentAttempt, Subscription
 from tasks.summary import Summary
 
-if TYPE_CHECKING:
-    import stripe
-
-TIMEOUT = 20  # seconds for one answer of the provider
-NETWORK_RETRIES = 2  # the library's own, with the same idempotency key
 KEY_LIFE = timedelta(hours=23)  # the provider forgets a key after 24 hours, and would charge again
-TEXT = 200  # characters kept of a reason
 CANCELLED = "cancelled at the provider"
 OUTCOMES = {"succeeded": PaymentAttempt.State.SUCCEEDED, "processing": PaymentAttempt.State.PENDING}
-
-
-def configured() -> bool:
-    """Whether there is a payment provider to ask."""
-    return bool(settings.STRIPE_API_KEY)
-
-
-def client(timeout: float = TIMEOUT, retries: int = NETWORK_RETRIES) -> stripe.StripeClient:
-    """The provider's official library, pointed at the configured address."""
-    return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE, timeout, retries)
-
-
-@cache
-def _client(key: str, base: str, timeout: float, retries: int) -> stripe.StripeClient:
-    import stripe  # a third of a second, which only the tasks that pay need
-
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": base} if base else {},
-        max_network_retries=retries,
-        http_client=stripe.RequestsClient(timeout=timeout),
-    )
 
 
 def due(
@@ -193,7 +164,8 @@ def ask(attempt: PaymentAttempt) -> PaymentAttempt:
     if attempt.provider_customer:
         params["customer"] = attempt.provider_customer
     try:
-        intent = client().v1.payment_intents.create(params, {"idempotency_key": attempt.key})  # type: ignore[arg-type]
+        with reached():
+            intent = client().v1.payment_intents.create(params, {"idempotency_key": attempt.key})  # type: ignore[arg-type]
     except stripe.CardError as error:
         attempt.state = PaymentAttempt.State.DECLINED
         attempt.detail = str(error.user_message or error.code or "declined")[:TEXT]
@@ -201,8 +173,6 @@ def ask(attempt: PaymentAttempt) -> PaymentAttempt:
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         attempt.state = PaymentAttempt.State.REJECTED
         attempt.detail = str(error.user_message or error)[:TEXT]
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise ConnectionError(f"the payment provider does not answer: {error}") from error
     else:
         _read(attempt, intent)
     return attempt
@@ -221,17 +191,14 @@ def look_up(attempt: PaymentAttempt, intent_id: str) -> PaymentAttempt:
     import stripe
 
     try:
-        return _read(attempt, client().v1.payment_intents.retrieve(intent_id))
+        with reached():
+            return _read(attempt, client().v1.payment_intents.retrieve(intent_id))
     except stripe.InvalidRequestError as error:
         raise LookupError(f"the provider does not know {intent_id}: {error.user_message}") from error
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise ConnectionError(f"the payment provider does not answer: {error}") from error
 
 
 def _made_before(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt | None:
     """The outcome of an attempt whose answer was lost so long ago that its key protects no more."""
-    import stripe
-
     if now - attempt.started_at < KEY_LIFE:
         return None
     wanted: dict[str, Any] = {
@@ -241,18 +208,11 @@ def _made_before(attempt: PaymentAttempt, now: datetime) -> PaymentAttempt | Non
     if attempt.provider_customer:
         wanted["customer"] = attempt.provider_customer
     about = {"payment": str(attempt.payment_id), "attempt": str(attempt.number)}
-    try:
+    with reached():
         for intent in client().v1.payment_intents.list(wanted).auto_paging_iter():  # type: ignore[arg-type]
             if metadata(intent) == about:
                 return _read(attempt, intent)
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise ConnectionError(f"the payment provider does not answer: {error}") from error
     return None
-
-
-def metadata(row: Any) -> dict[str, str]:
-    """What we told the provider that an object of its is about."""
-    return dict(row.metadata.to_dict()) if row.metadata else {}
 
 
 def _read(attempt: PaymentAttempt, intent: Any) -> PaymentAttempt:

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from tasks import batches
+from tasks.gateway import client, metadata, reached
 from tasks.models import Subscription
-from tasks.payments import client, metadata
 from tasks.summary import Summary
 
 PAGE = 100  # the most that the provider gives
@@ -172,11 +172,10 @@ def _ask(request: Any, *given: Any) -> Any:
     import stripe
 
     try:
-        return request(*given)
+        with reached():
+            return request(*given)
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         raise ValueError(f"the provider refuses: {error.user_message or error}") from error
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise ConnectionError(f"the payment provider does not answer: {error}") from error
 
 
 def _values(row: Subscription) -> list[Any]:

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Sum
 
 from tasks import ledger
+from tasks.gateway import TEXT, client, metadata, reached
 from tasks.models import Payment, Refund
-from tasks.payments import TEXT, client, metadata
 from tasks.summary import Summary
 
 UNDERWAY = ("succeeded", "pending", "requires_action")  # the provider has taken it
@@ -57,13 +57,12 @@ def send(refund: Refund) -> None:
     params: Any = {"payment_intent": intent, "amount": refund.amount_cents, "metadata": about}
     try:
         # The provider forgets keys after a day, and a run may be delivered again after longer.
-        known = client().v1.refunds.list({"payment_intent": intent, "limit": 100}).auto_paging_iter()
-        made = next((row for row in known if metadata(row) == about), None)
-        made = made or client().v1.refunds.create(params, {"idempotency_key": refund.key})
+        with reached():
+            known = client().v1.refunds.list({"payment_intent": intent, "limit": 100}).auto_paging_iter()
+            made = next((row for row in known if metadata(row) == about), None)
+            made = made or client().v1.refunds.create(params, {"idempotency_key": refund.key})
     except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.CardError) as error:
         refund.state, refund.detail = Refund.State.REFUSED, str(error.user_message or error)[:TEXT]
-    except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as error:
-        raise ConnectionError(f"the payment provider does not answer: {error}") from error
     else:
         taken = made.status in UNDERWAY
         refund.provider_id = made.id

@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from tasks import batches, mail, payments, subscriptions, usage
+from tasks import batches, gateway, mail, subscriptions, usage
 from tasks.clock import Moment, moment, span
 from tasks.errors import UnknownRow
 from tasks.leases import holder, lease
@@ -118,7 +118,7 @@ def process_subscription_renewal(
     if not due or subscription.cancel_at_period_end:
         summary.add("left")
         return summary
-    if not payments.configured():
+    if not gateway.configured():
         return Summary(looked_at=1, provider="off")
     with lease(f"renewal {subscription_id}", holder(self)) as mine:
         if not mine:
