@@ -50,9 +50,9 @@ def calculate_match_scores(
                 score = match(row, known).score(weights)
                 summary.add("scored")
                 if score != row.score:
-                    row.score, row.scored_at = score, at
+                    row.score = score
                     changed.append(row)
-        Application.objects.bulk_update(changed, ["score", "scored_at"])
+        matching.store(changed, at)
         summary.add("changed", len(changed))
     return summary
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from math import inf
+
+from django.db.models import Case, FloatField, Value, When
 
 from tasks.models import Application, CandidateSkill, JobSkill
 
@@ -87,6 +90,16 @@ def match(application: Application, skills: Skills) -> Match:
         location=1.0 if job.remote else _same_place(job.location, person.location),
         salary=_salary(job.salary_max, person.salary_expected),
     )
+
+
+def store(applications: Sequence[Application], at: datetime) -> None:
+    """Write the scores of these applications, in one statement."""
+    scores = Case(
+        *(When(pk=row.pk, then=Value(row.score)) for row in applications), output_field=FloatField()
+    )
+    if applications:
+        rows = Application.objects.filter(pk__in=[row.pk for row in applications])
+        rows.update(score=scores, scored_at=at)
 
 
 def _pairs(rows: object, owner: str, more: str) -> Iterable[tuple[int, int, int]]:
