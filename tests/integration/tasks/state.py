@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import redis
 from django.apps import apps
+from django.conf import settings
 
 from tasks.vacuum import tables
+from tests.integration.tasks.platforms import PROVIDER
 
 # Measured times and leases differ from run to run by their nature.
 MEASURED = {"milliseconds", "seconds", "latency_ms", "held_at", "sent_at"}
 OMITTED = {"lease"}
+COUNTER = b":aggregate-hits:"  # of reads, which even a look counts
 
 
 def flush() -> None:
@@ -40,18 +44,20 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 
 
 def snapshot(platform: Any) -> dict[str, Any]:
-    """Every row, every file, every message, everything that the payment provider has."""
+    """Every row, file, message, object of the payment provider, and key of the cache."""
+    with redis.Redis.from_url(settings.CACHES["default"]["LOCATION"]) as client:
+        cached = sorted(key for key in client.scan_iter() if COUNTER not in key)
     files = {
-        str(path): path.stat().st_size
-        for folder in (platform.BACKUPS, platform.ARCHIVES, platform.TEMPORARY)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        str(path.relative_to(platform.folder)): path.stat().st_size
+        for path in sorted(platform.folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(PROVIDER)
     }
     return {
         "tables": rows(),
         "files": files,
         "messages": len(platform.inbox.messages),
         "provider": platform.provider.objects(),
+        "cache": cached,
     }
 
 
