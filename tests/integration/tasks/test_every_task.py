@@ -66,12 +66,7 @@ def _work(summary: dict[str, Any]) -> set[str]:
 def test_queries_do_not_grow_with_rows(
     platforms: Platforms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-<<<<<<< HEAD
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-=======
     from django.db import connections
->>>>>>> three-e
 
     # Letters go in portions, each with its own claim, and SQLite takes few values in one statement: here
     # all go in one, so that what is made more often is made for each row.
