@@ -15,7 +15,6 @@ from tasks.models import JobListing, JobView, PublicApplication
 from tasks.summary import Summary
 from tasks.tenancy import within
 
-SITE = "https://zumodra.example"  # where the public site is, if the settings do not say
 VIEWS_KEPT_DAYS = 2  # longer than any message waits to be delivered again
 
 
@@ -77,8 +76,8 @@ def generate_sitemap(
     moment(now)  # a wrong one is refused; what is public now does not depend on it
     if not 1 <= addresses_a_file <= sitemap.ADDRESSES_A_FILE:
         raise ValueError(f"addresses_a_file={addresses_a_file} must be 1 to {sitemap.ADDRESSES_A_FILE}")
-    folder = Path(getattr(settings, "PUBLIC", Path(settings.ARCHIVES).parent / "public"))
-    base = str(getattr(settings, "SITE_URL", SITE)).rstrip("/")
+    folder = Path(settings.PUBLIC)
+    base = settings.SITE_URL.rstrip("/")
     public = JobListing.objects.filter(published=True).only("slug", "changed_at")
     places = (
         sitemap.listing(base, row.slug, row.changed_at) for batch in batches.walk(public) for row in batch

@@ -42,7 +42,7 @@ def sync_skills_from_external(source: str = "", now: Moment = None) -> Summary:
     that comes with the demo data.
     """
     at = moment(now)
-    place = source or getattr(settings, "SKILLS_FEED", "") or str(DEMO_FEED)
+    place = source or settings.SKILLS_FEED or str(DEMO_FEED)
     summary = Summary("looked_at", "added", "changed", "unchanged", "categories_added")
     skills.merge(feeds.read(place, "skills"), at, summary)
     return summary

@@ -254,7 +254,7 @@ def test_the_sitemap_lists_what_is_public(platform: Any, settings: Any) -> None:
 
 
 def test_many_listings_go_into_parts_under_an_index(platform: Any) -> None:
-    folder = platform.ARCHIVES.parent / "public"
+    folder = platform.PUBLIC
     owner = rows.tenant()
     for number in range(5):
         listing(job(owner), platform.now + timedelta(days=number), slug=f"job-{number}")
@@ -277,7 +277,7 @@ def test_many_listings_go_into_parts_under_an_index(platform: Any) -> None:
 
 def test_a_sitemap_without_listings_is_still_valid(platform: Any) -> None:
     assert draw(now=platform.now)["addresses"] == 0
-    found = read(platform.ARCHIVES.parent / "public" / "sitemap.xml", "url")
+    found = read(platform.PUBLIC / "sitemap.xml", "url")
     assert found == [("https://zumodra.example/jobs", None)]
 
 
@@ -290,7 +290,7 @@ def test_a_size_that_the_protocol_does_not_know_is_refused(most: int, platform: 
 def test_a_sitemap_that_cannot_be_finished_leaves_the_earlier_one(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = platform.ARCHIVES.parent / "public"
+    folder = platform.PUBLIC
     listing(job(rows.tenant()), platform.now)
     draw(now=platform.now)
     before = (folder / "sitemap.xml").read_bytes()
