@@ -1,0 +1,8 @@
+"""Run every benchmark, one after the other."""
+
+from __future__ import annotations
+
+from benchmarks import tasks
+
+if __name__ == "__main__":
+    raise SystemExit(max(benchmark.main([]) for benchmark in (tasks,)))
