@@ -23,7 +23,10 @@ from django.db.models import Model, QuerySet
 from tasks import batches
 from tasks.clock import stamp
 from tasks.errors import ArchiveError
-from tasks.models import Archive
+from tasks.leases import lease
+from tasks.models import Archive, AuditEntry
+from tasks.summary import Summary
+from tasks.tenancy import within
 
 ROWS_A_FILE = 50_000
 ROWS_AT_ONCE = 2000  # what is in memory while writing
@@ -36,11 +39,15 @@ class Shelf:
     kind: str  # folder and first part of the file's name
     model: type[Model]
     moment: str  # the column that says how old a row is
+    tenant: str = "tenant"  # the way to its tenant
 
     def older(self, cutoff: datetime, tenant_id: int | None = None) -> QuerySet[Any]:
         """Rows from before `cutoff`, of one tenant or of all."""
         rows = self.model._base_manager.filter(**{f"{self.moment}__lt": cutoff})
-        return rows if tenant_id is None else rows.filter(tenant_id=tenant_id)
+        return within(rows, tenant_id, self.tenant)
+
+
+AUDIT = Shelf("audit", AuditEntry, "at")
 
 
 def put_away(shelf: Shelf, cutoff: datetime, now: datetime, tenant_id: int | None = None) -> dict[str, int]:
@@ -71,6 +78,36 @@ def put_away(shelf: Shelf, cutoff: datetime, now: datetime, tenant_id: int | Non
         counts["bytes"] += archive.size
         counts["files"] += 1
         counts["deleted"] += _purge(shelf, archive)
+
+
+def retire(shelf: Shelf, cutoff: datetime, now: datetime, who: str, tenant_id: int | None = None) -> Summary:
+    """Put away what is older than `cutoff`, unless another run is at this shelf."""
+    with lease(f"archive {shelf.kind}", who) as mine:
+        if not mine:
+            return Summary(in_progress=True)
+        summary = Summary(looked_at=shelf.older(cutoff, tenant_id).count())
+        summary.merge(put_away(shelf, cutoff, now, tenant_id))
+    return summary
+
+
+def forget(shelf: Shelf, before: datetime) -> dict[str, int]:
+    """Delete the files that were written before that moment; their records say so.
+
+    Returns
+    -------
+    dict
+        ``files_deleted`` and ``bytes_freed``.
+    """
+    counts = {"files_deleted": 0, "bytes_freed": 0}
+    old = Archive.objects.filter(kind=shelf.kind, state=Archive.State.PURGED, created_at__lt=before)
+    for batch in batches.walk(old):
+        for archive in batch:
+            # The file first: a run that is killed here finds the record again, and no file.
+            (Path(settings.ARCHIVES) / archive.path).unlink(missing_ok=True)
+            counts["bytes_freed"] += archive.size
+        keys = [archive.pk for archive in batch]
+        counts["files_deleted"] += Archive.objects.filter(pk__in=keys).update(state=Archive.State.DELETED)
+    return counts
 
 
 def read(archive: Archive) -> list[dict[str, Any]]:

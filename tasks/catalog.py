@@ -5,6 +5,42 @@ An app names it in its ``include`` setting, so that a new domain is added in thi
 
 from __future__ import annotations
 
-from tasks import analytics, core, zumodra
+from tasks import (
+    analytics,
+    ats,
+    careers,
+    configurations,
+    core,
+    digests,
+    finance,
+    hr_core,
+    marketing,
+    messages_sys,
+    newsletter,
+    notifications,
+    security,
+    services,
+    tenant_profiles,
+    tenants,
+    zumodra,
+)
 
-MODULES = (analytics, core, zumodra)
+MODULES = (
+    analytics,
+    ats,
+    careers,
+    configurations,
+    core,
+    digests,
+    finance,
+    hr_core,
+    marketing,
+    messages_sys,
+    newsletter,
+    notifications,
+    security,
+    services,
+    tenant_profiles,
+    tenants,
+    zumodra,
+)

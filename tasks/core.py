@@ -83,13 +83,7 @@ def failed_payment_retry_task(
     """Retry failed payments in batches, with pauses that double from `retry_after_hours` on."""
     at = moment(now)
     due = payments.due(at, max_retries, span(hours=retry_after_hours), tenant_id)
-    if not payments.configured():
-        return Summary(looked_at=due.count(), provider="off")
-    summary = Summary("looked_at", "recovered", "declined", "pending")
-    for batch in batches.walk(due, batch_size):
-        summary.add("looked_at", len(batch))
-        payments.retry(batch, at, summary)
-    return summary
+    return payments.retry_all(due, at, batch_size)
 
 
 @shared_task(name="core.tasks.maintenance_tasks.cleanup_temp_files_task")

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.core.mail import get_connection
 from django.db import connection
 
-from tasks import payments
+from tasks import gateway
 from tasks.models import Integration
 
 TIMEOUT = 3.0  # seconds for each probe
@@ -49,9 +49,9 @@ def probe(name: str, attempt: Callable[[], None]) -> Finding:
 
 def check_payments() -> None:
     """Ask the payment provider for the balance, which needs a valid key and changes nothing."""
-    if not payments.configured():
+    if not gateway.configured():
         raise Off("STRIPE_API_KEY is empty")
-    payments.client(timeout=TIMEOUT, retries=0).v1.balance.retrieve()
+    gateway.client(timeout=TIMEOUT, retries=0).v1.balance.retrieve()
 
 
 def check_mail() -> None:

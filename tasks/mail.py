@@ -39,6 +39,7 @@ REMEMBERED = 7 * 24 * 3600  # seconds that an accepted message is remembered in 
 LINE = 2000  # characters of one line or value; more is cut
 SUBJECT = 200
 MAX_KEY = 200
+NO_ADDRESS = "no valid address"
 TEMPORARY = range(400, 500)  # SMTP replies that ask to come back later
 
 
@@ -134,7 +135,7 @@ def _row(letter: Letter, now: datetime) -> Mail:
     try:
         validate_email(row.recipient)
     except ValidationError:
-        row.state, row.detail = Mail.State.REFUSED, "no valid address"
+        row.state, row.detail = Mail.State.REFUSED, NO_ADDRESS
     return row
 
 

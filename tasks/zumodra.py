@@ -9,15 +9,14 @@ from typing import Any
 from celery import shared_task
 from django.db import transaction
 
-from tasks import archives, backups, batches, mail
+from tasks import archives, backups, batches, mail, metrics
 from tasks.clock import Moment, moment, span
 from tasks.integrations import Finding, probe_all
 from tasks.leases import holder, lease
 from tasks.mail import Letter
-from tasks.models import AuditEntry, Integration, IntegrationCheck, LoginSession
+from tasks.models import Integration, IntegrationCheck, LoginSession
 from tasks.summary import Summary
 
-AUDIT = archives.Shelf("audit", AuditEntry, "at")
 INTEGRATION_MAIL = "integration"  # kind of the letters about a change of state
 
 
@@ -27,13 +26,7 @@ def cleanup_old_audit_logs(
 ) -> Summary:
     """Move audit entries older than `days` into checked archives."""
     at = moment(now)
-    cutoff = at - span(days=days)
-    with lease("archive audit", holder(self)) as mine:
-        if not mine:
-            return Summary(in_progress=True)
-        summary = Summary(looked_at=AUDIT.older(cutoff, tenant_id).count())
-        summary.merge(archives.put_away(AUDIT, cutoff, at, tenant_id))
-    return summary
+    return archives.retire(archives.AUDIT, at - span(days=days), at, holder(self), tenant_id)
 
 
 @shared_task(name="zumodra.tasks.backup_database", bind=True)
@@ -85,6 +78,16 @@ def cleanup_expired_sessions(now: Moment = None, tenant_id: int | None = None) -
     if tenant_id is not None:
         expired = expired.filter(user__tenant=tenant_id)
     return Summary(deleted=batches.delete(expired), left=LoginSession.objects.count())
+
+
+@shared_task(name="zumodra.tasks.calculate_daily_metrics")
+def calculate_daily_metrics(
+    day: str | None = None, now: Moment = None, tenant_id: int | None = None
+) -> Summary:
+    """Store the figures of one given day (``2026-01-31``; yesterday if None), of one tenant or of all."""
+    at = moment(now)
+    wanted = moment(day).date() if day else at.date() - metrics.DAY
+    return Summary(day=wanted.isoformat(), **metrics.record_days([wanted], at, tenant_id))
 
 
 def _record(findings: list[Finding], at: datetime) -> list[Finding]:

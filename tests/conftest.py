@@ -12,7 +12,7 @@ import pytest
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="zumo-tests-"))
 
 for name in list(os.environ):
-    if name.startswith(("CELERY_", "ZUMO_", "STRIPE_", "RABBITMQ_MANAGEMENT")) or name in (
+    if name.startswith(("CELERY_", "ZUMO_", "STRIPE_", "MAILING_", "RABBITMQ_MANAGEMENT")) or name in (
         "DATABASE_URL",
         "REDIS_URL",
         "EMAIL_URL",

@@ -152,6 +152,14 @@ class Conf(BaseSettings):
         "", description="the payment provider's address; empty means its own"
     )
     STRIPE_API_KEY: str = Field("", description="the payment provider's secret key; empty means no payments")
+    MAILING_API_BASE: Annotated[str, AfterValidator(_http)] = Field(
+        "", description="the mailing provider's address; empty means that the stand-in serves it too"
+    )
+    MAILING_API_KEY: str = Field("", description="the mailing provider's key")
+    ZUMO_SITE_URL: Annotated[str, AfterValidator(_http)] = Field(
+        "https://zumodra.example", description="address of the public careers site, for its sitemap"
+    )
+    ZUMO_SKILLS_FEED: str = Field("", description="file or URL of the skills feed; empty means a shipped one")
     ZUMO_APP: str = Field("zumolib", description="the Celery app to operate on, as in `celery -A`")
     ZUMO_HOME: Folder = Field(default_factory=_default_home, description="state of the embedded stack")
     ZUMO_HISTORY: Folder | None = Field(None, description="recorded events and depth samples")
@@ -231,7 +239,7 @@ def explain(conf: Conf) -> list[Setting]:
     rows = []
     for name, field in type(conf).model_fields.items():
         value = getattr(conf, name)
-        secret = name in ("ZUMO_SECRET_KEY", "STRIPE_API_KEY") and value
+        secret = name in ("ZUMO_SECRET_KEY", "STRIPE_API_KEY", "MAILING_API_KEY") and value
         source = "environment" if name in os.environ else "embedded stack" if name in stack else "default"
         rows.append(
             Setting(

@@ -86,9 +86,15 @@ DEFAULT_FROM_EMAIL = "Zumodra <no-reply@zumodra.example>"
 BACKUPS: Path = _conf.ZUMO_HOME / "backups"
 ARCHIVES: Path = _conf.ZUMO_HOME / "archives"
 TEMPORARY: Path = _conf.ZUMO_HOME / "tmp"
+PUBLIC: Path = _conf.ZUMO_HOME / "public"
+SITE_URL: str = _conf.ZUMO_SITE_URL
+SKILLS_FEED: str = _conf.ZUMO_SKILLS_FEED
 OPERATORS: list[str] = list(_conf.ZUMO_ADMINS)
 TLS_DOMAINS: list[str] = list(_conf.ZUMO_TLS_DOMAINS)
 # Makes the operations report of a day (a date, UTC); returns the paths of its notebook and its page.
 DAILY_REPORT = "zumolib.reports.for_day"
 STRIPE_API_BASE: str = _conf.STRIPE_API_BASE
 STRIPE_API_KEY: str = _conf.STRIPE_API_KEY
+if _conf.MAILING_API_BASE:
+    MAILING_API_BASE: str = _conf.MAILING_API_BASE
+    MAILING_API_KEY: str = _conf.MAILING_API_KEY

@@ -48,6 +48,7 @@ STEPS: tuple[tuple[str, Callable[[World], int]], ...] = (
     ("integrations", running.make_integrations),
     ("aggregates", running.make_reads),
     ("temporary files", running.make_files),
+    ("open invoices and charges", money.make_open_ends),
 )
 SCALES = 0.1, 1000.0
 

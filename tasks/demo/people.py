@@ -21,6 +21,7 @@ TENANTS = 40  # at scale 1
 USERS = 400
 EMPLOYEES = 450
 SESSIONS = 1500
+TURNING_POINTS = 2
 SHARES = (("active", 26), ("trial", 7), ("past_due", 3), ("suspended", 1), ("expired", 2), ("cancelled", 1))
 TRIAL_ENDS = (-1, 1, 3, 7, 9, -2)  # days from now
 FIRST = ("active", "past_due", "active", "past_due", *["trial"] * 4)  # however small the data set is
@@ -143,6 +144,38 @@ def make_employees(world: World) -> int:
     for row, manager in managers:
         row.manager = manager
     Employee.objects.bulk_update([row for row, _ in managers], ["manager"], batch_size=2000)
+    return len(rows) + _make_turning_points(world)
+
+
+def _make_turning_points(world: World) -> int:
+    """Employees whose probation has just ended or ends soon, and one whose five years are near.
+
+    However small the data set is; nothing else hangs on them.
+    """
+    dice, today = world.dice("turning points"), world.now.date()
+    rows = []
+    for number in range(world.many(TURNING_POINTS)):
+        tenant = world.tenants[number % len(world.tenants)]
+        for what, hired in (
+            ("over", today - timedelta(days=91)),
+            ("ending", today - timedelta(days=85)),
+            ("five", (today + timedelta(days=10)) - timedelta(days=5 * 365 + 1)),
+        ):
+            name = person(dice)
+            department = dice.choice(list(words.POSITIONS))
+            rows.append(
+                Employee(
+                    tenant=tenant,
+                    name=name,
+                    email=f"{slugged(name, '.')}.{what}{number}@{tenant.slug}.example",
+                    title=dice.choice(words.POSITIONS[department]),
+                    department=department,
+                    state="active" if what == "five" else "probation",
+                    hired_on=hired,
+                    probation_ends_on=hired + timedelta(days=90),
+                )
+            )
+    world.save(rows)
     return len(rows)
 
 
@@ -207,7 +240,7 @@ def _hired(world: World, dice: Dice, number: int) -> date:
         return (
             (world.now - timedelta(days=365.25 * dice.choice((1, 2, 5, 10))))
             .date()
-            .replace(month=world.now.month, day=min(world.now.day, 28))
+            .replace(month=world.now.month, day=min(world.now.day, 28 if world.now.month == 2 else 31))
         )
     if number % 9 == 0:
         return (world.now - timedelta(days=dice.choice((90, 86, 30, 20, 10)))).date()

@@ -14,12 +14,14 @@ from tasks.models import (
     IdentityCheck,
     Invitation,
     LoginAttempt,
+    LoginSession,
     Token,
     Verification,
 )
 
 INVITATIONS = 60  # at scale 1
 TOKENS = 300
+EACH_END = 3  # of what has just ended or ends soon
 LOGINS = 2000
 BURST = 25  # failed logins from one address within minutes
 ATTACKER = "198.51.100.66"
@@ -66,6 +68,20 @@ def make_tokens(world: World) -> int:
                 expires_at=created + timedelta(days=10),
             )
         )
+    # Of the logins themselves: what has to be revoked when an idle one is ended.
+    sessions = LoginSession.objects.filter(user__gte=world.users[0].pk).order_by("pk")
+    rows += [
+        Token(
+            user_id=session.user_id,
+            session=session,
+            kind="authentication",
+            key=hashlib.sha256(f"{world.key}:session token:{number}".encode()).hexdigest(),
+            created_at=session.created_at,
+            expires_at=session.expires_at,
+        )
+        for number, session in enumerate(sessions)
+        if number % 5 == 0
+    ]
     world.save(rows)
     return len(rows)
 
@@ -150,6 +166,30 @@ def make_identities(world: World) -> int:
                     expires_at=created + timedelta(days=730),
                 )
             )
+    for number, user in enumerate(world.users[-world.many(EACH_END) :]):
+        # However small the data set is, something has just ended and something ends soon.
+        then, ends = world.ago(dice, 366, 380), world.ago(dice, 0, 1)
+        checks += [
+            IdentityCheck(user=user, state="verified", started_at=then, verified_at=then, expires_at=ends),
+            IdentityCheck(
+                user=user,
+                state="verified",
+                started_at=world.ago(dice, 100, 120),
+                verified_at=world.ago(dice, 90, 99),
+                expires_at=world.now + timedelta(days=200),
+                document_ends_on=(world.now + timedelta(days=5 + number % 20)).date(),
+            ),
+        ]
+        verifications.append(
+            Verification(
+                user=user,
+                kind="employment",
+                organization=f"{dice.choice(words.COMPANY)} {dice.choice(words.TRADE)}",
+                state="verified",
+                created_at=ends - timedelta(days=730),
+                expires_at=ends,
+            )
+        )
     for rows in (checks, consents, verifications):
         world.save(rows)
     return len(checks) + len(consents) + len(verifications)

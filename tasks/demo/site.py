@@ -97,7 +97,7 @@ def make_newsletters(world: World) -> int:
     people = world.save(
         [
             Subscriber(
-                email=f"reader{number}.{slugged(world.key)}@mail.example",
+                email=f"reader{number}.{slugged(world.key.replace(',', ''))}@mail.example",
                 name=person(dice),
                 state="unsubscribed" if dice.random() < 0.1 else "subscribed",
                 changed_at=world.recently(dice, 60),
@@ -146,7 +146,7 @@ def make_leads(world: World) -> int:
         signed = max(created, world.ago(dice, 0, 3)) if dice.random() < 0.3 else None
         leads.append(
             Lead(
-                email=f"{slugged(name, '.')}.{number}.{slugged(world.key)}@prospect.example",
+                email=f"{slugged(name, '.')}.{number}.{slugged(world.key.replace(',', ''))}@prospect.example",
                 name=name,
                 company=f"{dice.choice(words.COMPANY)} {dice.choice(words.TRADE)}",
                 company_size=int(dice.lognormvariate(4, 1.4)) + 1,

@@ -9,6 +9,7 @@ from tasks.demo.world import World
 from tasks.models import Appointment, Conversation, DigestPreference, Message, Notification, Participant
 
 NOTIFICATIONS = 1000  # at scale 1
+URGENT = 40  # notifications that are due now, or failed a short while ago
 APPOINTMENTS = 60
 CONVERSATIONS = 120
 MESSAGES = 1200
@@ -47,7 +48,29 @@ def make_notifications(world: World) -> int:
         for user in world.users
     ]
     world.save(digests)
-    return len(rows) + len(digests)
+    return len(rows) + len(digests) + _make_urgent(world)
+
+
+def _make_urgent(world: World) -> int:
+    """Notifications that the next run delivers, or tries again; at any scale there are some of each."""
+    dice = world.dice("urgent notifications")
+    rows = []
+    for number in range(max(4, world.many(URGENT))):
+        failed = number % 2 == 1
+        rows.append(
+            Notification(
+                user=dice.choice(world.users),
+                channel="email" if number % 4 < 2 else "in_app",
+                title=dice.choice(("Interview today", "Offer to approve", "Payment failed")),
+                body=dice.choice(words.TEXTS),
+                state="failed" if failed else "scheduled",
+                deliver_at=world.now - timedelta(minutes=dice.uniform(40, 300) if failed else 5),
+                attempts=int(failed),
+                failed_at=world.now - timedelta(minutes=dice.uniform(20, 35)) if failed else None,
+                detail="the mail server does not answer" if failed else "",
+            )
+        )
+    return len(world.save(rows))
 
 
 def make_appointments(world: World) -> int:

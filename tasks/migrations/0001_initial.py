@@ -398,9 +398,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('listing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='raw_views', to='tasks.joblisting')),
+                ('event', models.CharField(help_text='what was sent, if known', max_length=64, null=True, unique=True)),
                 ('visitor', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
+                ('folded_at', models.DateTimeField(null=True)),
             ],
+            options={
+                'indexes': [models.Index(fields=['folded_at', 'id'], name='jobview_folded')],
+            },
         ),
         migrations.CreateModel(
             name='PublicApplication',

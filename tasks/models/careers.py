@@ -30,11 +30,16 @@ class JobListing(models.Model):
 
 
 class JobView(models.Model):
-    """One view of a listing, until it is folded into the listing's count."""
+    """One view of a listing; kept a while after it was folded into the count, so that it counts once."""
 
     listing = models.ForeignKey(JobListing, models.CASCADE, related_name="raw_views")
+    event = models.CharField(max_length=64, unique=True, null=True, help_text="what was sent, if known")
     visitor = models.CharField(max_length=64)
     at = models.DateTimeField()
+    folded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["folded_at", "id"], name="jobview_folded")]
 
     def __str__(self) -> str:
         return f"{self.listing_id} at {self.at:%Y-%m-%d %H:%M}"

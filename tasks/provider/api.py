@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tasks.provider import lists
 from tasks.provider.store import Answer, Refusal, Store
 
 DECLINES = {
@@ -18,13 +19,14 @@ DECLINES = {
 }
 SLOW = ("pm_usBankAccount", "pm_sepaDebit")  # processing first, paid when asked for again
 PERIOD = 30 * 24 * 3600  # seconds of a subscription's period
+PAST = re.compile(r"pi_demo_\w+_(?P<cents>\d{1,15})")  # charges from before the stand-in began, by their id
 Params = dict[str, Any]
 Work = Callable[[Store, str, Params], Params]
 
 
 def answer(store: Store, method: str, path: str, params: Params) -> Answer:
     """The provider's answer to one request."""
-    for verb, pattern, work in ROUTES:
+    for verb, pattern, work in (*ROUTES, *lists.ROUTES):
         if verb == method and (match := pattern.fullmatch(path)):
             identity = match.groupdict().get("id") or path
             return 200, work(store, identity, params)
@@ -87,8 +89,25 @@ def _paid(intent: Params) -> Params:
 
 
 def _get_intent(store: Store, identity: str, params: Params) -> Params:
-    intent = store.get("payment_intent", identity)
+    intent = _intent(store, identity)
     return store.put(_paid(intent)) if intent["status"] == "processing" else intent
+
+
+def _intent(store: Store, identity: str) -> Params:
+    """A charge, also one that demo data says was made long ago; it becomes known as paid."""
+    past = PAST.fullmatch(identity)
+    if past is None or store.has(identity):
+        return store.get("payment_intent", identity)
+    made = {
+        "id": identity,
+        "amount": int(past["cents"]),
+        "currency": "usd",
+        "customer": None,
+        "payment_method": "pm_card_visa",
+        "metadata": {},
+        "last_payment_error": None,
+    }
+    return store.add("payment_intent", "pi", _paid(made))
 
 
 def _cancel_intent(store: Store, identity: str, params: Params) -> Params:
@@ -99,7 +118,7 @@ def _cancel_intent(store: Store, identity: str, params: Params) -> Params:
 
 
 def _create_refund(store: Store, path: str, params: Params) -> Params:
-    intent = store.get("payment_intent", str(params.get("payment_intent", "")))
+    intent = _intent(store, str(params.get("payment_intent", "")))
     refunded = store.total("refund", "amount", payment_intent=intent["id"])
     amount = _whole(params, "amount", least=1) if "amount" in params else intent["amount_received"] - refunded
     if amount <= 0 or refunded + amount > intent["amount_received"]:
@@ -128,9 +147,12 @@ def _create_subscription(store: Store, path: str, params: Params) -> Params:
     items = list(items.values()) if isinstance(items, dict) else items
     if not params.get("customer") or not items:
         raise Refusal(400, "invalid_request_error", "customer and items are required", param="customer")
-    start = int(params.get("billing_cycle_anchor", time.time()))
+    anchor = int(params.get("billing_cycle_anchor", time.time()))
+    # One that began in the past is anchored at the end of its present period.
+    start = int(params.get("backdate_start_date", anchor))
+    end = anchor if anchor > start else start + PERIOD
     given = {"id": params["metadata"]["id"]} if "id" in params.get("metadata", {}) else {}
-    period = {"current_period_start": start, "current_period_end": start + PERIOD}
+    period = {"current_period_start": start, "current_period_end": end}
     rows = [
         {"id": f"si_{n}", "object": "subscription_item", **period, **item} for n, item in enumerate(items)
     ]
@@ -142,11 +164,20 @@ def _create_subscription(store: Store, path: str, params: Params) -> Params:
             "customer": params["customer"],
             "items": {"object": "list", "has_more": False, "data": rows},
             "status": params.get("metadata", {}).get("status", "active"),
-            "cancel_at_period_end": False,
+            "cancel_at_period_end": params.get("cancel_at_period_end") == "true",
             "canceled_at": None,
             "metadata": params.get("metadata", {}),
         },
     )
+
+
+def _list_subscriptions(store: Store, path: str, params: Params) -> Params:
+    """As the provider lists them: without the cancelled ones, unless they are asked for."""
+    status = params.get("status")
+    if status == "all":
+        return store.page("subscription", path, params, ("customer",))
+    hidden = {} if status else {"status": "canceled"}
+    return store.page("subscription", path, params, ("customer", "status"), hidden)
 
 
 def _change_subscription(store: Store, identity: str, params: Params) -> Params:
@@ -211,7 +242,7 @@ ROUTES = (
     _route("GET", "/refunds", _lister("refund", "payment_intent")),
     _route("GET", "/refunds/:id", _getter("refund")),
     _route("POST", "/subscriptions", _create_subscription),
-    _route("GET", "/subscriptions", _lister("subscription", "customer", "status")),
+    _route("GET", "/subscriptions", _list_subscriptions),
     _route("GET", "/subscriptions/:id", _getter("subscription")),
     _route("POST", "/subscriptions/:id", _change_subscription),
     _route("DELETE", "/subscriptions/:id", _cancel_subscription),

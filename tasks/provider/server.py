@@ -35,6 +35,17 @@ def nested(form: str) -> dict[str, Any]:
     return found
 
 
+def structured(body: str) -> dict[str, Any]:
+    """The parameters of a JSON body."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Refusal(400, "invalid_request_error", "The body must be a JSON object.")
+    return found
+
+
 class Handler(BaseHTTPRequestHandler):
     """One request; the server carries the store."""
 
@@ -63,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         form = self.rfile.read(length).decode("utf-8", "replace") if length else url.query
         try:
             self._authenticate()
-            params = nested(form)
+            params = structured(form) if self._is_json() else nested(form)
         except Refusal as refusal:
             self._send(*refusal.answer, False)
             return
@@ -73,11 +84,15 @@ class Handler(BaseHTTPRequestHandler):
         )
         self._send(status, body, replayed)
 
+    def _is_json(self) -> bool:
+        return self.headers.get("Content-Type", "").startswith("application/json")
+
     def _authenticate(self) -> None:
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic":
             try:
-                given = base64.b64decode(given).decode().partition(":")[0]
+                name, _, word = base64.b64decode(given).decode().partition(":")
+                given = word or name  # payments give the key as the name, mailing as the password
             except (binascii.Error, UnicodeDecodeError):
                 given = ""
         if not given.startswith(TEST_KEYS):

@@ -103,6 +103,10 @@ class Store:
             ) from None
         return made
 
+    def has(self, identity: str) -> bool:
+        """Whether anything has this id."""
+        return self._db.execute("SELECT 1 FROM object WHERE id = ?", (identity,)).fetchone() is not None
+
     def get(self, kind: str, identity: str) -> dict[str, Any]:
         """The object, or the provider's 404."""
         row = self._db.execute(
@@ -118,13 +122,27 @@ class Store:
             )
         return dict(json.loads(row[0]))
 
+    def find(self, kind: str, identity: str) -> dict[str, Any] | None:
+        """The object, or None."""
+        try:
+            return self.get(kind, identity)
+        except Refusal:
+            return None
+
     def put(self, changed: dict[str, Any]) -> dict[str, Any]:
         """Store a changed object."""
         self._db.execute("UPDATE object SET body = ? WHERE id = ?", (json.dumps(changed), changed["id"]))
         return changed
 
-    def page(self, kind: str, path: str, params: dict[str, Any], filters: tuple[str, ...]) -> dict[str, Any]:
-        """One page of a list, newest first, as the provider pages."""
+    def page(
+        self,
+        kind: str,
+        path: str,
+        params: dict[str, Any],
+        filters: tuple[str, ...],
+        without: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One page of a list, newest first, as the provider pages; `without` those that hold a value."""
         limit = int(params.get("limit", 10))
         if not 1 <= limit <= MAX_PAGE:
             raise Refusal(400, "invalid_request_error", f"limit must be 1 to {MAX_PAGE}", param="limit")
@@ -138,6 +156,9 @@ class Store:
             if name in params:
                 where.append(f"json_extract(body, '$.{name}') = ?")
                 values.append(params[name])
+        for name, value in (without or {}).items():
+            where.append(f"json_extract(body, '$.{name}') <> ?")
+            values.append(value)
         since = params.get("created", {})
         for name, comparison in (("gte", ">="), ("gt", ">"), ("lte", "<="), ("lt", "<")):
             if isinstance(since, dict) and name in since:
@@ -160,3 +181,21 @@ class Store:
             (kind, *equal.values()),
         ).fetchone()
         return int(row[0])
+
+    def slice(self, kind: str, offset: int, limit: int, equal: dict[str, str]) -> list[dict[str, Any]]:
+        """`limit` objects of a kind, oldest first, after the first `offset`."""
+        rows = self._db.execute(
+            f"SELECT body FROM object WHERE {self._where(equal)} ORDER BY seq LIMIT ? OFFSET ?",
+            (kind, *equal.values(), limit, offset),
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def count(self, kind: str, equal: dict[str, str]) -> int:
+        """How many objects of a kind there are."""
+        where = self._where(equal)
+        row = self._db.execute(f"SELECT COUNT(*) FROM object WHERE {where}", (kind, *equal.values()))
+        return int(row.fetchone()[0])
+
+    @staticmethod
+    def _where(equal: dict[str, str]) -> str:
+        return " AND ".join(["kind = ?", *(f"json_extract(body, '$.{name}') = ?" for name in equal)])

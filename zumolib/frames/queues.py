@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from zumolib.history import History
 
+# The shortest is twice as long as the time between two samples, so that no bin stays empty by chance.
 STEPS = tuple(
-    timedelta(seconds=s) for s in (5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)
+    timedelta(seconds=s) for s in (10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)
 )
 POINTS = 300  # about as many as a screen tells apart
 

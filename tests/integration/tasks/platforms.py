@@ -22,7 +22,7 @@ from celery import Celery
 
 from tests.integration.tasks.databases import Databases, Settings, connected
 
-FOLDERS = ("BACKUPS", "ARCHIVES", "TEMPORARY")
+FOLDERS = ("BACKUPS", "ARCHIVES", "TEMPORARY", "PUBLIC")
 NOBODY = "127.0.0.1:1"  # a domain whose certificate cannot be read
 PROVIDER = "provider.sqlite3"
 # Stands in for the notebook of the daily report, which takes ten seconds to run.
