@@ -1,8 +1,8 @@
 """Workers that are killed again and again while every entry's task runs end in the state of an undisturbed run.
 
-All four runs begin at one saved state of one stack and work for one fixed moment. What another task may change
-between two runs by coming first or second is sent in a later wave (:data:`LATER`); within a wave the order is
-left to chance.
+All four runs begin at one saved state of one stack and work for one fixed moment. The entries are sent in two
+waves: those whose result depends on whether another came before come second (:data:`LATER`; found by running
+every two entries that share a table in both orders). Within a wave the order is left to chance.
 
 A letter that the mail server took in the very instant in which its sender was killed, before the sender could
 note it anywhere, reaches the server once more, under the same Message-ID. So letters are compared by that id,
@@ -48,8 +48,20 @@ KILLS = 16  # of one round; after them the work is left to end
 PATIENCE = 90.0  # seconds for one wave
 KEPT = ("zumodra.sqlite3", "provider.sqlite3", "backups", "archives", "tmp", "mail")
 NO_MOMENT = {"zumodra.celery.health_check"}
-# Entries whose result depends on whether others ran before them, wave by wave.
-LATER: tuple[tuple[str, ...], ...] = ()
+# Entries whose result depends on whether another ran before: what they share, and the other.
+LATER = {
+    "backup-rotation-weekly": "one lease with backup-database",
+    "cleanup-audit-logs": "one lease and the audit entries, cleanup-old-audit-logs",
+    "expire-trial-tenants": "tenants; the digest and the summary of a tenant's users",
+    "expire-job-postings": "open jobs; usage, limits, companies' figures and integrity count them",
+    "auto-reject-stale-applications": "applications; reminders, scores and statistics look at their stage",
+    "process-public-applications": "new applications; scores, usage and statistics count them",
+    "process-escrow-releases": "contracts, which update-contract-statuses completes",
+    "update-subscription-status": "payments, which two entries retry",
+    "update-ip-reputation": "blocks, which analyze-failed-logins sets",
+    "update-conversation-stats": "messages, which cleanup-old-messages archives",
+    "send-unread-notifications": "messages, whose delivery update-delivery-status decides",
+}
 
 
 @dataclass
@@ -193,9 +205,8 @@ class Killer:
 def _waves(site: Site) -> list[list[dict[str, Any]]]:
     known = beat.known_tasks(site.stack.app)
     rows = [row for row in beat.code_rows(site.stack.app) if row["task"] in known]
-    later = [name for wave in LATER for name in wave]
-    first = [row for row in rows if row["name"] not in later]
-    return [first, *([row for row in rows if row["name"] in wave] for wave in LATER)]
+    waves = [row for row in rows if row["name"] not in LATER], [row for row in rows if row["name"] in LATER]
+    return [wave for wave in waves if wave]
 
 
 def _send(site: Site, wave: list[dict[str, Any]]) -> dict[str, str]:
