@@ -43,6 +43,7 @@ NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 SCALE = 0.2
 SEEDS = 1, 2, 3
 PAUSES = 0.1, 0.8  # seconds between kills, at least and at most
+STARTING = 4.0  # seconds that a worker is left to start in; Celery gives up when its first processes die
 PARENT = 0.15  # share of the kills that end the whole worker
 KILLS = 12  # of one round; after them the work is left to end
 PATIENCE = 90.0  # seconds for one wave
@@ -193,7 +194,7 @@ class Killer:
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
             parent = psutil.Process(pid)
             children = sorted(parent.children(), key=lambda child: child.pid)
-            if children:  # it has started
+            if children and time.time() - parent.create_time() > STARTING:
                 victim = parent if what == "worker" else self.dice.choice(children)
                 os.kill(victim.pid, signal.SIGKILL)
                 self.kills.append(what)

@@ -14,6 +14,14 @@ from zumolib.queues import RATE_LIMITS
 from zumolib.schedule import ENTRIES
 
 ONCE_AN_HOUR = {entry.name for entry in ENTRIES if RATE_LIMITS.get(entry.task) == "1/h"}
+LIMITED = {entry.name for entry in ENTRIES if entry.task in RATE_LIMITS}
+# Entries with the same work: the first that runs finds it.
+TWINS = (
+    {"cleanup-old-audit-logs", "cleanup-audit-logs"},
+    {"process-failed-payments", "failed-payment-retry-core"},
+    {"cleanup-expired-sessions-daily", "cleanup-expired-sessions", "expire-sessions"},
+    {"backup-database", "backup-rotation-weekly"},  # which do not run at the same time
+)
 # Counters of what was there; all others count what was done.
 IDLE = {"looked_at", "left", "kept", "skipped", "refused", "deferred", "seconds"}
 ONLY = """
@@ -56,7 +64,8 @@ def test_every_entry_found_something_to_do(first: tuple[int, list[dict[str, Any]
     _, rows = first
     counts = {row["entry"]: re.findall(r"(\w+) ([1-9]\d*)(?!\S*[.\d])", row["summary"]) for row in rows}
     idle = {entry for entry, found in counts.items() if {name for name, _ in found} <= IDLE}
-    assert idle == {"celery-health-check"}  # which says that it is healthy
+    assert idle <= set().union(*TWINS)
+    assert [twins for twins in TWINS if twins <= idle] == []
 
 
 def test_a_second_drill_shows_what_its_rate_limit_holds(
@@ -64,10 +73,11 @@ def test_a_second_drill_shows_what_its_rate_limit_holds(
 ) -> None:
     code, rows = drill(stack)
     states = {row["entry"]: row["state"] for row in rows}
-    assert {entry for entry, state in states.items() if state == "HELD"} == ONCE_AN_HOUR
-    assert {state for entry, state in states.items() if entry not in ONCE_AN_HOUR} == {"SUCCESS"}
+    # What may run twice a minute is held as well where the first drill was not long ago.
+    assert ONCE_AN_HOUR <= {entry for entry, state in states.items() if state == "HELD"} <= LIMITED
+    assert {state for state in states.values() if state != "HELD"} == {"SUCCESS"}
     for row in rows:
-        if row["state"] == "HELD":
+        if row["entry"] in ONCE_AN_HOUR:
             found = re.fullmatch(r"held by its rate limit until (.{16}) UTC", row["summary"])
             assert found is not None
             wait = datetime.fromisoformat(found[1]).replace(tzinfo=UTC) - datetime.now(UTC)
