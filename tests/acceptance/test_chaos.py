@@ -184,9 +184,10 @@ class Killer:
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
             parent = psutil.Process(pid)
             children = sorted(parent.children(), key=lambda child: child.pid)
-            victim = parent if what == "worker" else self.dice.choice(children or [parent])
-            os.kill(victim.pid, signal.SIGKILL)
-            self.kills.append(what)
+            if children:  # it has started
+                victim = parent if what == "worker" else self.dice.choice(children)
+                os.kill(victim.pid, signal.SIGKILL)
+                self.kills.append(what)
 
 
 def _waves(site: Site) -> list[list[dict[str, Any]]]:
