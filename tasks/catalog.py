@@ -5,42 +5,26 @@ An app names it in its ``include`` setting, so that a new domain is added in thi
 
 from __future__ import annotations
 
-from tasks import (
-    analytics,
-    ats,
-    careers,
-    configurations,
-    core,
-    digests,
-    finance,
-    hr_core,
-    marketing,
-    messages_sys,
-    newsletter,
-    notifications,
-    security,
-    services,
-    tenant_profiles,
-    tenants,
-    zumodra,
+from importlib import import_module
+
+DOMAINS = (
+    "analytics",
+    "ats",
+    "careers",
+    "configurations",
+    "core",
+    "digests",
+    "finance",
+    "hr_core",
+    "marketing",
+    "messages_sys",
+    "newsletter",
+    "notifications",
+    "security",
+    "services",
+    "tenant_profiles",
+    "tenants",
+    "zumodra",
 )
 
-MODULES = (
-    analytics,
-    ats,
-    careers,
-    configurations,
-    core,
-    digests,
-    finance,
-    hr_core,
-    marketing,
-    messages_sys,
-    newsletter,
-    notifications,
-    security,
-    services,
-    tenant_profiles,
-    tenants,
-    zumodra,
-)
+MODULES = tuple(import_module(f"tasks.{domain}") for domain in DOMAINS)
