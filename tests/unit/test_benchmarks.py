@@ -1,0 +1,65 @@
+"""The measurements' own arithmetic: exponents, marks, and runs in a process of their own."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import pytest
+
+from benchmarks import apart, tasks
+
+# scales, seconds, exponent of growth between the last two
+GROWTH = [
+    ((1, 10), (0.1, 1.0), 1.0),
+    ((1, 10), (0.1, 10.0), 2.0),
+    ((1, 10), (0.5, 0.5), 0.0),
+    ((1, 10, 100), (9.0, 1.0, 10.0), 1.0),
+    ((2, 8), (1.0, 8.0), 1.5),
+]
+
+
+@pytest.mark.parametrize(("scales", "seconds", "exponent"), GROWTH)
+def test_growth_is_the_slope_between_the_largest_two(
+    scales: tuple[float, ...], seconds: tuple[float, ...], exponent: float
+) -> None:
+    assert tasks.growth(scales, seconds) == pytest.approx(exponent)
+
+
+def test_one_scale_has_no_growth() -> None:
+    assert math.isnan(tasks.growth((1,), (0.1,)))
+
+
+def run(seconds: float, mib: float = 1.0, error: str = "") -> dict[str, Any]:
+    return {"seconds": seconds, "mib": mib, "result": None, "error": error}
+
+
+# what the first and the second scale gave, what the table says of it
+MARKS = [
+    (run(0.1), run(1.0), ""),
+    (run(0.1), run(1.6), "above 1.15"),
+    (run(0.001), run(0.04), ""),  # so short that it tells nothing
+    (run(0.1, 3), run(1.0, 80), "memory grows"),
+    (run(0.1), run(0.1, error="Traceback …\nValueError: no"), "ValueError: no"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "mark"), MARKS)
+def test_what_is_out_of_bounds_is_marked(
+    first: dict[str, Any], second: dict[str, Any], mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = tasks.show((1, 10), [{"it": first}, {"it": second}])
+    line = capsys.readouterr().out.splitlines()[1]
+    assert code == (1 if mark else 0)
+    assert line.strip().endswith(mark or f"{second['mib']:.0f}")
+
+
+def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
+    big = apart.run(lambda: len(bytearray(os.urandom(1)) * 50_000_000))
+    assert big.result == 50_000_000
+    assert big.mib > 40
+    assert big.seconds > 0
+    failed = apart.run(lambda: 1 / 0)
+    assert failed.error.endswith("ZeroDivisionError: division by zero")
+    assert apart.run(lambda: os._exit(1)).error == "the process was killed"
