@@ -12,13 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 class OwnProcess:
     """A process, and its children, that a test started; what it prints goes to a file."""
 

@@ -23,8 +23,9 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 
-from tests.integration.own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, listens
 from tests.services.missing import missing
+from tests.services.ports import free_port
 from tests.services.rabbitmq import RabbitMQ
 from zumolib.conf import Conf
 from zumolib.dotenv import init

@@ -11,9 +11,10 @@ import pytest
 from kombu.entity import Queue
 
 from tests.integration import tiny
+from tests.services.ports import free_port
 from tests.services.processes import process, until
 from tests.services.rabbitmq import RabbitMQ
-from tests.services.valkey import Valkey, free_port
+from tests.services.valkey import Valkey
 from zumolib import inspection
 from zumolib.errors import BrokerError
 

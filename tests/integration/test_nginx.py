@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, listens
 from tests.services.missing import missing
+from tests.services.ports import free_port
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.own_process import OwnProcess, free_port, listens
+from tests.integration.own_process import OwnProcess, listens
+from tests.services.ports import free_port
 from zumolib.conf import Conf
 from zumolib.stack.programs import valkey_binary
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import kombu
 
 from tests.services.missing import missing
-from tests.services.valkey import free_port
+from tests.services.ports import free_port
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 START_SECONDS = 90

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -19,6 +20,7 @@ from zumolib.conf import STATE_FILE
 from zumolib.errors import StackError
 
 PORTS = ("valkey", "mail", "provider", "provider-tls", "jupyter")
+LISTENING = range(20_000, 32_000)  # where ports are chosen from
 SOCKET_LIMIT = 100  # bytes; the kernel allows 107 and supervisor adds a suffix
 FOLDERS = ("run", "log", "valkey", "mail", "jupyter", "history", "backups", "archives", "tmp")
 
@@ -36,7 +38,7 @@ class Plan:
     @classmethod
     def make(cls) -> Plan:
         """A new plan with free ports and fresh secrets."""
-        ports = _free_ports(PORTS)
+        ports = free_ports(PORTS)
         password = secrets.token_urlsafe(24)
         valkey = f"redis://:{password}@127.0.0.1:{ports['valkey']}"
         return cls(
@@ -166,11 +168,21 @@ def _holder(port: int) -> psutil.Process | None:
     return None
 
 
-def _free_ports(names: tuple[str, ...]) -> dict[str, int]:
+def free_ports(names: tuple[str, ...]) -> dict[str, int]:
+    """A free port of the loopback interface for each name.
+
+    They lie below those that systems give to outgoing connections (from 32,768 on Linux), so that no
+    connection of anybody's takes one while its server is down.
+    """
     with ExitStack() as open_together:  # so that no port is given twice
         ports = {}
         for name in names:
-            probe = open_together.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            ports[name] = probe.getsockname()[1]
+            for port in (*random.SystemRandom().sample(LISTENING, 200), 0):
+                probe = open_together.enter_context(socket.socket())
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                ports[name] = probe.getsockname()[1]
+                break
         return ports

@@ -13,7 +13,8 @@ from aiosmtpd.controller import Controller
 
 from tests.integration.tasks.databases import Databases, PostgreSQL, SQLite
 from tests.integration.tasks.platforms import Platforms
-from tests.integration.tasks.postgresql import free_port, server
+from tests.integration.tasks.postgresql import server
+from tests.services.ports import free_port
 from zumolib import orm
 
 # The test modules import models, which need Django.

@@ -17,7 +17,7 @@ import stripe
 
 from tasks.provider.store import Store
 from tasks.provider.tls import serve_over_tls
-from tests.integration.tasks.postgresql import free_port
+from tests.services.ports import free_port
 from tests.waiting import wait_until
 
 PAY = {
