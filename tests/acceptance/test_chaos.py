@@ -157,7 +157,8 @@ def test_the_undisturbed_run_did_the_work(undisturbed: Business, site: Site) -> 
 def _without_rotation(found: dict[str, Any]) -> dict[str, Any]:
     """Differences other than which old backups are gone.
 
-    A rotation that meets the lease of a killed backup leaves its work to the next rotation.
+    These differed in one of many rounds; the likely cause is a rotation that met the lease of a killed
+    backup and left its work to the next rotation.
     """
     kept = {name: sides for name, sides in found.items() if name != "backup"}
     files = {side: [f for f in names if "backups/" not in f] for side, names in kept.pop("files", {}).items()}
