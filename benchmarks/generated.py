@@ -22,7 +22,7 @@ MODULES = ("messages.send", "mail.deliver", "core.tidy", "reports.count", "ats.m
 
 _QUEUES = ", ".join(f"'{queue}'" for queue in QUEUES)
 _MODULES = ", ".join(f"'{module}'" for module in MODULES)
-_TRACEBACK = "Traceback (most recent call last):" + 12 * "\\n  File \"celery/app/trace.py\", line 585, in trace"
+_TRACEBACK = "Traceback (most recent call last):" + 12 * '\\n  File "celery/app/trace.py", line 585, in trace'
 
 _RECORDS = f"""
 WITH name AS (
@@ -90,7 +90,9 @@ def make(folder: Path, records: int, days: int) -> History:
             day = END - (days - number) * DAY
             count = records * (number + 1) // days - records * number // days
             output.write("tasks", str(day.date()), select(day, count))
-        state = manifest.newest(history.place).after(END, add=output.segments, events=4 * records, source="stream")
+        state = manifest.newest(history.place).after(
+            END, add=output.segments, events=4 * records, source="stream"
+        )
         if not output.commit(state):
             raise RuntimeError(f"{folder} is in use by another process")
     return history

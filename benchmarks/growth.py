@@ -63,7 +63,9 @@ def show(sizes: Sequence[int], found: dict[int, dict[str, float]]) -> int:
     for size in sizes:
         its = found[size]
         cells = [f"{query.said(its[w])} ({its[w] / base[w]:.2f})" for w in ("one day", "last hour")]
-        print(f"| {size:,} | {its['days']:,} | {its['files']:,} | {its['bytes'] / 1e9:.2f} GB | {' | '.join(cells)} |")
+        print(
+            f"| {size:,} | {its['days']:,} | {its['files']:,} | {its['bytes'] / 1e9:.2f} GB | {' | '.join(cells)} |"
+        )
     steep = found[sizes[-1]]["one day"] / base["one day"] > STEEPEST
     print(f"\nIn brackets: times the second largest. {'Too steep.' if steep else 'Every bar is met.'}")
     return 1 if steep else 0

@@ -58,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=30, help="that they lie in (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=9, help="counted ones (default: %(default)s)")
     parser.add_argument("--rivals", default=",".join(rivals.RIVALS), help="(default: %(default)s)")
-    parser.add_argument("--limit", type=float, default=120, help="seconds for one question (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=120, help="seconds for one question (default: %(default)s)"
+    )
     parser.add_argument("--folder", type=Path, help="keep the history here, or use the one that is there")
     options = parser.parse_args(arguments)
     chosen = rivals.names(options.rivals)
@@ -160,7 +162,9 @@ def _cell(other: Asked, window: str, base: float) -> str:
 def misses(asked: Sequence[Asked]) -> list[str]:
     """Which bars are missed, in words."""
     frame, *others = asked
-    found = [f"{one.name} answers otherwise for the {window}" for one in asked for window in sorted(one.wrong)]
+    found = [
+        f"{one.name} answers otherwise for the {window}" for one in asked for window in sorted(one.wrong)
+    ]
     for window in frame.seconds:
         base = frame.median(window)
         if window == "last hour" and base > HOUR:

@@ -40,7 +40,9 @@ class Files:
     def __init__(self, root: Path) -> None:
         self.paths = sorted(root.glob("tasks/day=*/*.parquet"))
         if not self.paths:
-            raise FileNotFoundError(f"{root} has no settled records; name a folder made by benchmarks.generated")
+            raise FileNotFoundError(
+                f"{root} has no settled records; name a folder made by benchmarks.generated"
+            )
 
     def of(self, start: datetime, end: datetime) -> list[str]:
         """Those of the days that the window touches, as a person would name them."""
@@ -99,7 +101,9 @@ class Pandas:
         )
         frame = frame[(frame["finished"] >= start) & (frame["finished"] < end)]
         grouped = frame.groupby("name")
-        found = pd.DataFrame({"count": grouped.size(), "failures": frame["state"].eq("FAILURE").groupby(frame["name"]).sum()})
+        found = pd.DataFrame(
+            {"count": grouped.size(), "failures": frame["state"].eq("FAILURE").groupby(frame["name"]).sum()}
+        )
         for column in ("queue_wait", "run_time"):
             quantiles = grouped[column].quantile(list(QUANTILES)).unstack()
             found[[f"{column}_{q}" for q in QUANTILES]] = quantiles
@@ -136,7 +140,9 @@ class PostgreSQL:
         columns = ", ".join(f"{column} {types.get(column, 'text')}" for column in COLUMNS)
         self._connection.execute(f"CREATE UNLOGGED TABLE task ({columns})")
         self._load(files)
-        self._connection.execute("CREATE INDEX ON task (finished) INCLUDE (name, state, queue_wait, run_time)")
+        self._connection.execute(
+            "CREATE INDEX ON task (finished) INCLUDE (name, state, queue_wait, run_time)"
+        )
         self._connection.execute("VACUUM ANALYZE task")
 
     def _load(self, files: Files) -> None:
@@ -147,7 +153,10 @@ class PostgreSQL:
                 source.execute(
                     f"COPY (SELECT {', '.join(COLUMNS)} FROM read_parquet('{path}')) TO '{text}' (HEADER false)"
                 )
-                with self._connection.cursor().copy("COPY task FROM STDIN (FORMAT csv)") as copy, text.open("rb") as rows:
+                with (
+                    self._connection.cursor().copy("COPY task FROM STDIN (FORMAT csv)") as copy,
+                    text.open("rb") as rows,
+                ):
                     while block := rows.read(1 << 20):
                         copy.write(block)
 
@@ -184,7 +193,12 @@ class SQLite:
     def __init__(self, files: Files) -> None:
         self._folder = tempfile.mkdtemp(prefix="zumo-bench-")
         self._connection = sqlite3.connect(Path(self._folder, "tasks.sqlite3"))
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2000000", "mmap_size = 8000000000"):
+        for pragma in (
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            "cache_size = -2000000",
+            "mmap_size = 8000000000",
+        ):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute(f"CREATE TABLE task ({', '.join(COLUMNS)})")
         with duckdb.connect() as source:
@@ -205,7 +219,8 @@ class SQLite:
             found = {
                 name: [n, failures]
                 for name, n, failures in self._connection.execute(
-                    f"SELECT name, count(*), sum(state = 'FAILURE') FROM task WHERE {within} GROUP BY name", window
+                    f"SELECT name, count(*), sum(state = 'FAILURE') FROM task WHERE {within} GROUP BY name",
+                    window,
                 )
             }
             for column in ("queue_wait", "run_time"):
@@ -243,7 +258,12 @@ class SQLite:
 
 
 Rival = DuckDB | Pandas | PostgreSQL | SQLite
-RIVALS: dict[str, type[Rival]] = {"duckdb": DuckDB, "pandas": Pandas, "postgresql": PostgreSQL, "sqlite": SQLite}
+RIVALS: dict[str, type[Rival]] = {
+    "duckdb": DuckDB,
+    "pandas": Pandas,
+    "postgresql": PostgreSQL,
+    "sqlite": SQLite,
+}
 
 
 def same(one: Answer, other: Answer) -> bool:

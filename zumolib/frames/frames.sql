@@ -2,21 +2,21 @@
 -- task, a depth sample, a heartbeat. {where} is the filters, {groups} the columns to group by; both name
 -- columns only. Whatever a caller wrote comes as a parameter. Times are TIMESTAMP WITH TIME ZONE in UTC.
 
--- name: records
+-- name: frame_records
 SELECT {columns}
 FROM {tasks}
 WHERE {touched} AND {where}
 ORDER BY coalesce(sent, received, started, finished) {direction}, task_id {direction}
 LIMIT $rows;
 
--- name: summary
+-- name: frame_summary
 SELECT state, count(*) AS count, count(*) / sum(count(*)) OVER () AS share
 FROM {tasks}
 WHERE {touched} AND {where}
 GROUP BY state
 ORDER BY count DESC, state;
 
--- name: headline
+-- name: frame_headline
 -- The slowest is looked up apart: among equal waits the smallest id is taken, at every run the same.
 WITH touched AS NOT MATERIALIZED (SELECT * FROM {tasks} WHERE {touched} AND {where}),
 numbers AS (
@@ -36,7 +36,7 @@ slowest AS (
 )
 SELECT numbers.*, slowest, slowest_queue FROM numbers LEFT JOIN slowest ON true;
 
--- name: latency
+-- name: frame_latency
 WITH measured AS (
     SELECT {groups}
            count(*) AS count,
@@ -65,7 +65,7 @@ homes AS (
 )
 SELECT measured.*, {home} AS home FROM measured {join};
 
--- name: throughput
+-- name: frame_throughput
 SELECT {names} sum(sent)::BIGINT AS sent, sum(received)::BIGINT AS received,
        sum(started)::BIGINT AS started, sum(finished)::BIGINT AS finished
 FROM (
@@ -83,7 +83,7 @@ FROM (
 )
 GROUP BY ALL;
 
--- name: failures
+-- name: frame_failures
 SELECT coalesce(nullif(regexp_extract(exception, '^\s*([\pL\pN_.]+)', 1), ''), 'unknown') AS error,
        name,
        arg_max(queue, finished) AS queue,
@@ -96,7 +96,7 @@ WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
 GROUP BY error, name
 ORDER BY count DESC, error, name;
 
--- name: inflight
+-- name: frame_inflight
 WITH begun AS (
     SELECT task_id, name, queue, worker,
            CASE WHEN state = 'RETRY' THEN 'RETRY'
@@ -117,17 +117,17 @@ WHERE {where}
 ORDER BY begun, task_id
 LIMIT $rows;
 
--- name: first_depth
+-- name: frame_first_depth
 SELECT min("at") AS first FROM {depths} WHERE "at" >= $start AND "at" < $end AND {where};
 
--- name: depth
+-- name: frame_depth
 SELECT queue, {bucket} AS bucket, max(ready) AS ready, max(unacked) AS unacked, min(consumers) AS consumers,
-       count(DISTINCT "at") AS samples
+       avg(rate_in) AS rate_in, avg(rate_out) AS rate_out, count(DISTINCT "at") AS samples
 FROM {depths}
 WHERE "at" >= $start AND "at" < $end AND {where}
 GROUP BY ALL;
 
--- name: peaks
+-- name: frame_peaks
 SELECT queue, max(ready) AS peak,
        min("at") FILTER (ready = highest) AS peak_at,
        arg_max(ready, "at") AS last,
@@ -140,7 +140,7 @@ FROM (
 GROUP BY queue
 ORDER BY peak DESC, queue;
 
--- name: workers
+-- name: frame_seen
 -- A counter that has fallen began again at 0 with its process, and all that it shows is new.
 SELECT worker,
        min("at") AS first,

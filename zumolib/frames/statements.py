@@ -6,15 +6,13 @@ caller wrote goes in as a parameter; text is put together from names of columns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
+from zumolib import queries
 from zumolib.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,9 +84,15 @@ def listed(columns: Iterable[str]) -> str:
 
 
 def ask(
-    history: History, statement: str, window: Window, parts: Mapping[str, str], values: Mapping[str, Any]
+    history: History,
+    statement: str,
+    window: Window,
+    parts: Mapping[str, str],
+    values: Mapping[str, Any],
+    *,
+    by: Literal["any", "finished"] = "any",
 ) -> pa.Table:
-    """Run a statement of ``frames.sql``.
+    """Run a statement of ``frames.sql``, named there ``frame_…``.
 
     Parameters
     ----------
@@ -96,11 +100,11 @@ def ask(
         Text for its placeholders, made of names of columns.
     values
         Its parameters beside ``start`` and ``end``.
+    by
+        Whether it is about tasks that touch the window, or only about those that finished in it.
     """
-    text = _statements()[statement]
-    for name, part in parts.items():
-        text = text.replace(f"{{{name}}}", part)
-    return _select(history, text, window, values)
+    text = queries.query(f"frame_{statement}", **parts)
+    return history.select(text, window, by=by, **values)
 
 
 def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame:
@@ -122,25 +126,3 @@ def told(found: Shown, history: History, window: Window) -> Shown:
     """The same, with ``attrs`` that say where its numbers are from, how old and how complete."""
     found.attrs = window.provenance(history.coverage())
     return found
-
-
-@cache
-def _statements() -> dict[str, str]:
-    text = Path(__file__).with_name("frames.sql").read_text()
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def _select(history: History, text: str, window: Window, values: Mapping[str, Any]) -> pa.Table:
-    from zumolib import queries
-
-    sources = {"tasks": history.tasks, "depths": history.depths, "beats": history.workers}
-    with queries.connect() as connection:
-        for name, source in sources.items():
-            if f"{{{name}}}" in text:
-                kept = pa.Table.from_pandas(source(window.start, window.end), preserve_index=False)
-                connection.register(f"adapted_{name}", kept)
-                text = text.replace(f"{{{name}}}", f"adapted_{name}")
-        used = {k: v for k, v in values.items() if f"${k}" in text}
-        used |= {k: getattr(window, k) for k in ("start", "end") if f"${k}" in text}
-        return connection.sql(text, params=used).to_arrow_table()

@@ -179,7 +179,7 @@ def latency(
     else:
         same = " AND ".join(f"measured.{key} IS NOT DISTINCT FROM homes.{key}" for key in keys)
         parts |= {"home": "homes.home", "join": f"LEFT JOIN homes ON {same or 'true'}"}
-    table = ask(history, "latency", window, parts, wanted.values)
+    table = ask(history, "latency", window, parts, wanted.values, by="finished")
     measured = {"count": COUNT, "failures": COUNT, **{f"{m}_max": REAL for m in DURATIONS}, "home": TEXT}
     found = frame(table, {**keys, **measured}, window.zone)
     if "queue" not in columns:
@@ -260,7 +260,7 @@ def failures(history: History, window: Window, **filters: Unpack[Filters]) -> pd
         ``count``, ``first`` and ``last`` (when), ``example`` (the last exception as its worker reported it).
     """
     wanted = Condition(filters)
-    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values)
+    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values, by="finished")
     return told(frame(table, FAILURES, window.zone), history, window)
 
 
