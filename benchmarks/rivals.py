@@ -50,11 +50,6 @@ class Files:
         names = {f"day={first + timedelta(days=n)}" for n in range((last - first).days + 1)}
         return [str(path) for path in self.paths if path.parent.name in names]
 
-    def rows(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """All records, with the columns that rivals store and times in microseconds."""
-        chosen = ", ".join(f"epoch_us({c}) AS {c}" if c in MOMENTS else c for c in COLUMNS)
-        return connection.sql(f"SELECT {chosen} FROM read_parquet({[str(p) for p in self.paths]})")
-
 
 class DuckDB:
     """The floor: the query that a person who knows the files would write by hand."""
@@ -201,11 +196,12 @@ class SQLite:
         ):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute(f"CREATE TABLE task ({', '.join(COLUMNS)})")
+        marks = ", ".join("?" * len(COLUMNS))
+        chosen = ", ".join(f"epoch_us({c}) AS {c}" if c in MOMENTS else c for c in COLUMNS)
         with duckdb.connect() as source:
-            rows = files.rows(source)
-            while block := rows.fetchmany(100_000):
-                marks = ", ".join("?" * len(COLUMNS))
-                self._connection.executemany(f"INSERT INTO task VALUES ({marks})", block)
+            for path in files.paths:
+                rows = source.execute(f"SELECT {chosen} FROM read_parquet('{path}')").fetchall()
+                self._connection.executemany(f"INSERT INTO task VALUES ({marks})", rows)
         self._connection.execute("CREATE INDEX by_end ON task (finished, name, state, queue_wait, run_time)")
         self._connection.execute("ANALYZE")
         self._connection.commit()

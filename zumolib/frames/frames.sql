@@ -37,7 +37,18 @@ slowest AS (
 SELECT numbers.*, slowest, slowest_queue FROM numbers LEFT JOIN slowest ON true;
 
 -- name: frame_latency
-WITH measured AS (
+SELECT {names} count, failures, failures / count AS failure_share,
+       queue_wait[1] AS queue_wait_p50,
+       queue_wait[2] AS queue_wait_p90,
+       queue_wait[3] AS queue_wait_p95,
+       queue_wait[4] AS queue_wait_p99,
+       queue_wait_max,
+       run_time[1] AS run_time_p50,
+       run_time[2] AS run_time_p90,
+       run_time[3] AS run_time_p95,
+       run_time[4] AS run_time_p99,
+       run_time_max
+FROM (
     SELECT {groups}
            count(*) AS count,
            count(*) FILTER (state = 'FAILURE') AS failures,
@@ -49,21 +60,8 @@ WITH measured AS (
     WHERE finished >= $start AND finished < $end AND {where}
     GROUP BY ALL
     HAVING count(*) > 0
-),
--- The queue that most tasks of a group came through; of equals the first by name. Counted apart, since a
--- few columns of few values are counted quicker than each group can keep a table of its queues.
-homes AS (
-    SELECT {names} first(queue ORDER BY its DESC, queue) AS home
-    FROM (
-        SELECT {groups} queue, count(*) AS its
-        FROM {tasks}
-        WHERE finished >= $start AND finished < $end AND queue IS NOT NULL AND {where}
-        GROUP BY ALL
-    )
-    GROUP BY ALL
-    HAVING count(*) > 0
 )
-SELECT measured.*, {home} AS home FROM measured {join};
+ORDER BY {first} queue_wait_p95 DESC NULLS LAST, run_time_p95 DESC NULLS LAST, {names} count;
 
 -- name: frame_throughput
 SELECT {names} sum(sent)::BIGINT AS sent, sum(received)::BIGINT AS received,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TEXT, COUNT, SOME, REAL = "str", "int64", "Int64", "float64"
 MOMENT = "moment"  # datetime64[us] in the window's zone
 
+_ARROW = {TEXT: pa.string(), COUNT: pa.int64(), SOME: pa.int64(), REAL: pa.float64()}
+_EXTENDED = {pa.int64(): pd.Int64Dtype()}
+
 GROUPS = ("name", "queue", "worker", "state", "entry")
 
 Shown = TypeVar("Shown", pd.DataFrame, pd.Series)
@@ -109,17 +112,15 @@ def ask(
 
 def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame:
     """The table's columns of these dtypes, with times in a zone; right also where no row tells the type."""
-    columns: dict[str, pd.Series] = {}
-    for name, dtype in dtypes.items():
-        values = table[name]
-        if dtype == MOMENT:
-            moments = values.cast(pa.timestamp("us", tz=zone)).to_pandas()
-            columns[name] = moments.astype(f"datetime64[us, {zone}]")
-        elif dtype in (COUNT, SOME):
-            columns[name] = values.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).astype(dtype)
-        else:
-            columns[name] = values.to_pandas().astype(dtype)
-    return pd.DataFrame(columns)
+    columns = [_column(table[name], dtype, zone) for name, dtype in dtypes.items()]
+    found = pa.Table.from_arrays(columns, names=list(dtypes)).to_pandas(types_mapper=_EXTENDED.get)
+    return found.astype(
+        {name: dtype for name, dtype in dtypes.items() if found[name].dtype != dtype and dtype != MOMENT}
+    )
+
+
+def _column(values: pa.ChunkedArray, dtype: str, zone: str) -> pa.ChunkedArray:
+    return values.cast(pa.timestamp("us", tz=zone) if dtype == MOMENT else _ARROW[dtype])
 
 
 def told(found: Shown, history: History, window: Window) -> Shown:
