@@ -42,7 +42,7 @@ from zumolib.stack import probes
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 SCALE = 0.2
-SEEDS = 1, 2, 3
+SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "1,2,3").split(",")]
 PAUSES = 0.1, 0.8  # seconds between kills, at least and at most
 STARTING = 4.0  # seconds that a worker is left to start in; Celery gives up when its first processes die
 PARENT = 0.15  # share of the kills that end the whole worker
