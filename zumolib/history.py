@@ -19,6 +19,7 @@ from typing import Any, Literal
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zumolib import events, queries
 from zumolib.errors import HistoryError, InputError
@@ -90,13 +91,13 @@ class History:
         self._events = Segments(self.root / "events", events.SCHEMA)
         self._depths = Segments(self.root / "depths", DEPTHS)
 
-    def append_events(self, rows: list[dict[str, Any]], *, source: Source | None = None) -> None:
+    def append_events(self, rows: list[dict[str, Any]] | pa.Table, *, source: Source | None = None) -> None:
         """Put rows of :data:`zumolib.events.SCHEMA` on disk; they survive a power cut once this returns.
 
         Parameters
         ----------
         rows
-            What :func:`zumolib.events.row` gives.
+            What :func:`zumolib.events.row` gives, or a table of that schema.
         source
             How the events were taken.
 
@@ -106,8 +107,10 @@ class History:
             The folder cannot be written. Rows of some days may be on disk then: append all of them
             again, since duplicates fold away.
         """
-        for day, found in _by_day(rows).items():
-            self._events.write(day, events.table(found), source)
+        table = rows if isinstance(rows, pa.Table) else events.table(rows)
+        days = pc.cast(table["at"], pa.date32())
+        for day in pc.unique(days).to_pylist():
+            self._events.write(day, table.filter(pc.equal(days, pa.scalar(day))), source)
 
     def append_depths(self, rows: list[dict[str, Any]]) -> None:
         """Put depth samples on disk: `at` (UTC), `queue`, `ready`, `unacked`, `consumers` (None: unknown).

@@ -22,6 +22,7 @@ from zumolib import dispatch, sources
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
 from zumolib.recorder import Recorder
+from zumolib.sources import stream
 
 Server = Valkey | RabbitMQ
 
@@ -212,7 +213,7 @@ def test_another_recorder_claims_what_a_dead_one_took(
 ) -> None:
     app = tiny.make(valkey_server.url)
     app.tasks["tiny.double"].delay(1)
-    monkeypatch.setattr(sources, "CLAIM_IDLE_MS", 0)
+    monkeypatch.setattr(stream, "CLAIM_IDLE_MS", 0)
     dead = sources.connect(app, "dead")
     taken = dead.take(1.0)
     dead.close()
