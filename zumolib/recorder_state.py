@@ -123,7 +123,7 @@ def _read(folder: Path) -> Iterator[State]:
     for path in folder.glob("recorder-*.json"):
         for _ in range(3):
             # A file that is written over in place may be seen half-written, for an instant.
-            with contextlib.suppress(OSError, ValueError, TypeError):
+            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
                 said = json.loads(path.read_bytes())
                 state = State(**{key: value for key, value in said.items() if key in known})
                 if datetime.fromisoformat(state.updated).tzinfo is not None:
