@@ -8,23 +8,22 @@ recorders may write into one folder under different names.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from celery import Celery
 
-from zumolib import columns, sources
+from zumolib import columns, recorder_lock, sources
 from zumolib.columns import Message
 from zumolib.conf import hide
 from zumolib.errors import BrokerError, HistoryError, InputError
@@ -36,6 +35,7 @@ from zumolib.sources.clock import Clock
 logger = logging.getLogger(__name__)
 
 COMPACT_SECONDS = 15.0
+LOCK_SECONDS = 2.0  # between two attempts to make the folder
 WAITING_SECONDS = 5.0  # between two questions for the number of events that wait at the broker
 RATE_SECONDS = 10.0  # events a second are the mean of this long
 CLOCK_SECONDS = 5.0  # a clock that was set back by less is not worth a word
@@ -69,7 +69,9 @@ class Recorder:
     retain_days
         Delete days older than this; None keeps all.
     management_url
-        RabbitMQ's management API, for unacked messages.
+        RabbitMQ's management API, for unacked messages and rates.
+    clock
+        Tells when messages came.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class Recorder:
         name: str = "recorder-1",
         retain_days: int | None = None,
         management_url: str = "",
+        clock: Clock | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.@-]{1,100}", name):
             raise InputError(f"name={name!r}: is part of a file name; use letters, digits, dots and dashes")
@@ -98,7 +101,7 @@ class Recorder:
         self.retain_days = retain_days
         self.state = State(name, os.getpid(), started=now())
         self._file = StateFile(history.root, name)
-        self._clock = Clock()
+        self._clock = clock or Clock()
         self._depths = Depths(app, management_url=management_url)
         self._messages: list[Message] = []
         self._bytes = 0  # of these
@@ -114,7 +117,8 @@ class Recorder:
         HistoryError
             Another recorder of this name writes into this folder.
         """
-        with self._lock(stop):
+        with ExitStack() as stack:
+            self._hold_name(stop, stack)
             threads = [
                 threading.Thread(
                     target=self._repeat, args=(stop, self.depth_interval, self._sample), daemon=True
@@ -290,28 +294,13 @@ class Recorder:
         self.state.state, self.state.reason = state, reason
         self._file.write(self.state)
 
-    @contextmanager
-    def _lock(self, stop: threading.Event) -> Iterator[None]:
-        """Hold the name; the kernel frees it when the process ends, however it ends."""
-        handle: IO[str] | None = None
-        path = self.history.root / f"recorder-{self.name}.lock"
-        while handle is None and not stop.is_set():
+    def _hold_name(self, stop: threading.Event, stack: ExitStack) -> None:
+        """Hold the name until the stack unwinds; waits for a folder that cannot be written."""
+        while not stop.is_set():
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                handle = path.open("a")
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HistoryError(
-                    f"a recorder named {self.name} already writes into {self.history.root}; "
-                    "stop it, or give this one another name"
-                ) from None
+                stack.enter_context(recorder_lock.hold(self.history.root, self.name))
+                return
             except OSError as error:
-                self._report(
-                    "cannot write", f"{path}: {error.strerror}; free space or make the folder writable"
-                )
-                stop.wait(min(LONGEST_PAUSE, 2.0))
-        try:
-            yield
-        finally:
-            if handle is not None:
-                handle.close()
+                reason = f"{self.history.root}: {error.strerror}; free space or make the folder writable"
+                self._report("cannot write", reason)
+                stop.wait(LOCK_SECONDS)
