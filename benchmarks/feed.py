@@ -26,6 +26,7 @@ from zumolib import dispatch
 ROUTING_KEY = "task.multi"
 _OF_WORKERS = (b"received", b"started", b"succeeded")
 _ID = re.compile(rb'"([0-9a-f]{8})(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"')
+_TAIL = re.compile(rb"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-)[0-9a-f]{12}")
 
 
 def record(url: str, tasks: int) -> list[bytes]:
@@ -83,6 +84,11 @@ def multiply(bodies: Sequence[bytes], events: int) -> tuple[list[bytes], int]:
 
 def _renamed(turn: int, found: re.Match[bytes]) -> bytes:
     return b'"%08x%s"' % (int(found[1], 16) ^ turn, found[2])
+
+
+def renewed(text: bytes, tail: bytes) -> bytes:
+    """The same messages with other task ids: all of them end anew, and begin as they did."""
+    return _TAIL.sub(rb"\g<1>" + tail, text)
 
 
 def size(body: bytes) -> int:
