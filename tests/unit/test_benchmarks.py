@@ -76,7 +76,9 @@ def test_waiting_is_no_work() -> None:
 
 def test_the_work_of_a_child_counts() -> None:
     counting = "n = 0\nwhile n < 3_000_000: n += 1"
-    assert apart.run(lambda: subprocess.run([sys.executable, "-c", counting], check=True).returncode).cpu > 0.05
+    assert (
+        apart.run(lambda: subprocess.run([sys.executable, "-c", counting], check=True).returncode).cpu > 0.05
+    )
 
 
 # cpu seconds, MiB and error of several runs, what stands for them
