@@ -13,9 +13,10 @@ from kombu.entity import Queue
 
 from tests.integration import tiny
 from tests.services.ports import free_port
-from tests.services.processes import process, until
+from tests.services.processes import process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib import inspection
 from zumolib.errors import BrokerError
 
@@ -39,7 +40,7 @@ def test_depths_of_all_queues(server: Server):
     app.conf.task_queues = [Queue("tiny", max_priority=10), Queue("quiet")]
     for priority in (0, 3, 9, 9):
         app.tasks["tiny.double"].apply_async((1,), priority=priority)
-    until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
+    wait_until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
     frame = inspection.depths(app).set_index("queue")
     assert frame.loc["tiny", "ready"] == 4
     assert frame.attrs["source"] == "broker"
@@ -66,7 +67,7 @@ def test_unacked_messages(server: Server):
         if isinstance(server, Valkey):
             assert inspection.depths(app).attrs["unacked_total"] == 1
         else:
-            until(
+            wait_until(
                 lambda: bool(inspection.depths(app, management_url=address)["unacked"].fillna(0).eq(1).all()),
                 20,
                 "the management API counts the message",
@@ -114,7 +115,7 @@ def test_workers_answer_by_name_and_silence_is_shown(server: Server, tmp_path: P
     assert inspection.workers(app, timeout=0.2).empty
     worker = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "2", "-n", "w@one", "-l", "warning"]
     with process(worker, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
-        until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
+        wait_until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
         frame = inspection.workers(app, timeout=1.0, expected=["w@one", "gone@two"])
     assert frame["worker"].tolist() == ["w@one", "gone@two"]
     here, gone = frame.to_dict("records")
