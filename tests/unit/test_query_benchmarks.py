@@ -37,6 +37,8 @@ def test_what_is_generated_is_a_history(history: History) -> None:
     assert found["name"].nunique() > 0.9 * generated.NAMES
     assert found["name"].value_counts().iloc[0] > 5 * found["name"].value_counts().median()
     assert history.coverage().files == DAYS
+    for path in Path(history.root).glob("tasks/*/*.parquet"):
+        assert pd.read_parquet(path, columns=["finished"])["finished"].is_monotonic_increasing
 
 
 def test_what_is_generated_is_settled_as_the_store_would(history: History, tmp_path: Path) -> None:
