@@ -67,13 +67,13 @@ def measure(broker: str, tasks: int, pace: float) -> list[float]:
         ]
         recorder = stack.enter_context(subprocess.Popen(words, stderr=(place / "log").open("wb")))
         stack.callback(recorder.terminate)
-        until(lambda: _records(folder), 60, "the recorder records")
+        wait_until(lambda: _records(folder), 60, "the recorder records")
         worker = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "1", "-E", "-l", "error"]
         stack.enter_context(process(worker, place / "worker.log", {"TINY_BROKER": server.url}))
         app = tiny.make(server.url)
         first = app.tasks["tiny.double"].delay(0).id
         history, seen = History(folder), {}
-        until(lambda: first in _ended(history), 60, "the first task is there")
+        wait_until(lambda: first in _ended(history), 60, "the first task is there")
 
         def send() -> None:
             pause = threading.Event()
