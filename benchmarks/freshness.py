@@ -22,7 +22,8 @@ from pathlib import Path
 from benchmarks.consumers import Counter
 from benchmarks.ingest import BROKERS
 from tests.integration import tiny
-from tests.services.processes import process, until
+from tests.services.processes import process
+from tests.waiting import wait_until
 from zumolib import recorder_state
 from zumolib.history import History
 
