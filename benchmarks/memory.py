@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def level(readings: Sequence[tuple[int, float]], events: int) -> float:
     """MiB around this many events: the median of what was read in the tenth of them before."""
-    near = [mib for count, mib in readings if 0.9 * events <= count <= events * 1.001]
+    near = [mib for count, mib in readings if 0.9 * events <= count <= 1.02 * events]
     return statistics.median(near)
 
 
@@ -74,13 +74,18 @@ def measure(events: int) -> list[tuple[int, float]]:
                 for portion, size in _portions(bodies, events):
                     feed.publish(server.url, portion, stream=True)
                     sent += size
+                    readings.append((counter.get(), process.memory_info().rss / 2**20))
                     while counter.get() < sent - PORTION // 2 or (sent >= events and counter.get() < sent):
                         if child.poll() is not None:
                             raise RuntimeError((Path(folder) / "log").read_text()[-3000:])
                         readings.append((counter.get(), process.memory_info().rss / 2**20))
                         time.sleep(0.05)
-                    if sys.stderr.isatty():
-                        print(f"\r{sent:,}", end="", file=sys.stderr)
+                    if sent % 500_000 < size:
+                        print(
+                            f"{readings[-1][0]:,} events, {readings[-1][1]:,.0f} MiB",
+                            file=sys.stderr,
+                            flush=True,
+                        )
                 readings.append((counter.get(), process.memory_info().rss / 2**20))
             finally:
                 child.terminate()

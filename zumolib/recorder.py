@@ -17,16 +17,16 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from celery import Celery
 
-from zumolib import columns, recorder_lock, sources
-from zumolib.columns import Message
+from zumolib import recorder_lock, sources
+from zumolib.columns import Message, Refused
 from zumolib.conf import hide
 from zumolib.errors import BrokerError, HistoryError, InputError
+from zumolib.held import Held
 from zumolib.history import History
 from zumolib.inspection import Depths
 from zumolib.recorder_state import State, StateFile, now
@@ -44,11 +44,6 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between two attempts to con
 # Rows held with pub/sub while the disk refuses them; then the oldest are dropped and counted. Other
 # sources take no more than their prefetch, and the broker keeps the rest.
 HELD_ROWS = 50_000
-
-# Messages are turned into columns in portions of at most so many, or so many bytes: the dictionaries in
-# between take ten times the room of either.
-PORTION = 2_000
-PORTION_BYTES = 4_000_000
 
 
 class Recorder:
@@ -68,6 +63,8 @@ class Recorder:
         Tells recorders on one history or one broker apart.
     retain_days
         Delete days older than this; None keeps all.
+    retain_gb
+        Delete the oldest days beyond this size, in 10⁹ bytes; None for no limit. It needs `retain_days`.
     management_url
         RabbitMQ's management API, for unacked messages and rates.
     clock
@@ -88,6 +85,7 @@ class Recorder:
         depth_interval: float = 5.0,
         name: str = "recorder-1",
         retain_days: int | None = None,
+        retain_gb: float | None = None,
         management_url: str = "",
         clock: Clock | None = None,
     ) -> None:
@@ -99,13 +97,12 @@ class Recorder:
         self.depth_interval = depth_interval
         self.name = name
         self.retain_days = retain_days
+        self.retain_gb = retain_gb
         self.state = State(name, os.getpid(), started=now())
         self._file = StateFile(history.root, name)
         self._clock = clock or Clock()
         self._depths = Depths(app, management_url=management_url)
-        self._messages: list[Message] = []
-        self._bytes = 0  # of these
-        self._tables: list[pa.Table] = []  # events that are not on disk yet
+        self._held = Held()
         self._rates: deque[tuple[float, int]] = deque()
         self._errors = sources.errors(app)
 
@@ -174,50 +171,25 @@ class Recorder:
         """The connection is gone: keep what is held, if the disk lets us."""
         self.state.reconnects += 1
         self._flush(None)
-        if self._tables and self.state.source != "pubsub":
+        if self.state.source != "pubsub":
             # Not settled, so the broker delivers them again.
-            self._tables = []
-            self.state.held = 0
+            self._held.clear()
+            self.state.held = self._held.rows
         self._report("broker down", f"{hide(self.app.conf.broker_url)}: {error}; it is tried again")
 
     def _accept(self, source: sources.Source, messages: list[Message]) -> None:
-        for message in messages:
-            self._messages.append(message)
-            self._bytes += len(message.body)
-            if len(self._messages) >= PORTION or self._bytes >= PORTION_BYTES:
-                self._convert()
+        self._put_aside(self._held.add(messages))
         if source.kind == "pubsub":
-            self._convert()
-            self._drop(self.state.held - HELD_ROWS)
+            self._put_aside(self._held.convert())
+            self.state.dropped += self._held.drop(self._held.rows - HELD_ROWS)
+        self.state.held = self._held.rows
         self.state.dropped += source.lost
         source.lost = 0
 
-    def _convert(self) -> None:
-        if not self._messages:
-            return
-        found = columns.find(self._messages)
-        self._messages, self._bytes = [], 0
-        if found.table.num_rows:
-            self._tables.append(found.table)
-            self.state.held += found.table.num_rows
-        for raw, reason in found.refused:
-            self._put_aside(raw, reason)
-
-    def _drop(self, excess: int) -> None:
-        """Forget the oldest events."""
-        while excess > 0:
-            first = self._tables.pop(0)
-            gone = min(excess, first.num_rows)
-            if gone < first.num_rows:
-                self._tables.insert(0, first.slice(gone))
-            excess -= gone
-            self.state.dropped += gone
-            self.state.held -= gone
-
     def _flush(self, source: sources.Source | None) -> None:
         """Events to disk, then settle with the broker; on failure keep both for the next time."""
-        self._convert()
-        table = pa.concat_tables(self._tables) if self._tables else None
+        self._put_aside(self._held.convert())
+        table = self._held.table()
         try:
             if table is not None:
                 self.history.append_events(table, source=self.state.source)  # type: ignore[arg-type]
@@ -249,15 +221,16 @@ class Recorder:
             self._rates.popleft()
         self.state.events_per_second = round(sum(n for _, n in self._rates) / RATE_SECONDS, 1)
         self.state.clock_behind = round(self._clock.behind, 3)
-        self._tables = []
+        self._held.clear()
         self.state.held = 0
 
-    def _put_aside(self, raw: Any, reason: str) -> None:
-        self.state.malformed += 1
-        try:
-            self.history.append_aside(raw, reason=reason)
-        except HistoryError as error:
-            logger.warning("A malformed event is not kept: %s", error)
+    def _put_aside(self, refused: list[Refused]) -> None:
+        self.state.malformed += len(refused)
+        for raw, reason in refused:
+            try:
+                self.history.append_aside(raw, reason=reason)
+            except HistoryError as error:
+                logger.warning("A malformed event is not kept: %s", error)
 
     def _sample(self) -> None:
         try:
@@ -273,7 +246,7 @@ class Recorder:
         try:
             self.history.compact(at)
             if self.retain_days is not None:
-                self.history.retain(days=self.retain_days, now=at)
+                self.history.retain(days=self.retain_days, gigabytes=self.retain_gb, now=at)
             self.state.files = ""
         except HistoryError as error:
             if not self.state.files:

@@ -18,9 +18,10 @@ import pandas as pd
 import pytest
 
 from tests.integration import tiny
-from tests.services.processes import PROJECT, end, process, until
+from tests.services.processes import PROJECT, end, process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib.history import History
 
 Server = Valkey | RabbitMQ
@@ -70,7 +71,7 @@ def test_every_task_has_one_complete_record(server: Server, tmp_path: Path) -> N
         running = {name: start(name) for name in RECORDERS}
         for name, child in running.items():
             # RabbitMQ keeps events for recorders from the first recorder's first connection on.
-            until(lambda: records(folder, name, child), 60, f"{name} records")  # noqa: B023
+            wait_until(lambda: records(folder, name, child), 60, f"{name} records")  # noqa: B023
         stack.enter_context(process(worker, tmp_path / "worker.log", {"TINY_BROKER": server.url}))
         telling = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.eventful", server.url, str(TASKS), str(PACE)],
@@ -83,7 +84,7 @@ def test_every_task_has_one_complete_record(server: Server, tmp_path: Path) -> N
         for number in range(KILLS):
             sent += [app.tasks["tiny.double"].delay(n).id for n in range(REAL // KILLS)]
             name = RECORDERS[number % 2]
-            until(lambda: records(folder, name, running[name]), 60, f"{name} records")  # noqa: B023
+            wait_until(lambda: records(folder, name, running[name]), 60, f"{name} records")  # noqa: B023
             pause.wait(chance.uniform(0, 0.5))  # the random moment
             os.kill(running[name].pid, signal.SIGKILL)
             running[name].wait()
@@ -95,7 +96,9 @@ def test_every_task_has_one_complete_record(server: Server, tmp_path: Path) -> N
         telling.terminate()
         told, _ = telling.communicate(timeout=90)
         expected = {*sent, *map(str, range(int(told)))}
-        until(lambda: int(tasks(folder)["finished"].notna().sum()) >= len(expected), 60, "all are recorded")
+        wait_until(
+            lambda: int(tasks(folder)["finished"].notna().sum()) >= len(expected), 60, "all are recorded"
+        )
         for child in running.values():
             end(child)
     frame = tasks(folder)

@@ -19,8 +19,8 @@ import pytest
 from celery import Celery
 
 from tests.integration import tiny
-from tests.services.processes import until
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib import dispatch, events, recorder_state
 from zumolib.history import History
 from zumolib.recorder import Recorder
@@ -112,7 +112,7 @@ def recording(app: Celery, folder: Path, **options: Any) -> Iterator[Recorder]:
     thread = threading.Thread(target=found.run, args=(stop,))
     thread.start()
     try:
-        until(lambda: tells(folder, "recording"), 30, "it records")
+        wait_until(lambda: tells(folder, "recording"), 30, "it records")
         yield found
     finally:
         stop.set()
@@ -130,23 +130,23 @@ def test_a_full_disk_is_told_and_nothing_is_lost(app: Celery, disk: Path) -> Non
     folder = disk / "history"
     with recording(app, folder) as found:
         before = app.tasks["tiny.double"].delay(1).id
-        until(lambda: recorded(folder, before), 20, "there is room at first")
+        wait_until(lambda: recorded(folder, before), 20, "there is room at first")
         filler = disk / "filler"
         with pytest.raises(OSError, match="space"):
             fill(filler)
         sent = [app.tasks["tiny.double"].delay(n).id for n in range(50)]
-        until(lambda: tells(folder, "cannot write"), 20, "the state is told on the full disk itself")
+        wait_until(lambda: tells(folder, "cannot write"), 20, "the state is told on the full disk itself")
         said = told(folder)
         assert said is not None
         assert "No space left on device" in said.reason
         assert "free space" in said.reason
-        until(
+        wait_until(
             lambda: bool((state := told(folder)) and state.depths), 20, "the samples' trouble is told as well"
         )
         filler.unlink()
-        until(lambda: recorded(folder, sent[-1]), 20, "all goes on")
-        until(lambda: tells(folder, "recording"), 20, "and is well")
-        until(lambda: not found.state.depths, 20, "samples as well")
+        wait_until(lambda: recorded(folder, sent[-1]), 20, "all goes on")
+        wait_until(lambda: tells(folder, "recording"), 20, "and is well")
+        wait_until(lambda: not found.state.depths, 20, "samples as well")
     assert {before, *sent} <= set(tasks(folder)["task_id"])
     assert found.state.dropped == 0
 
@@ -154,17 +154,17 @@ def test_a_full_disk_is_told_and_nothing_is_lost(app: Celery, disk: Path) -> Non
 def test_a_disk_that_turns_read_only_is_told_as_silence_and_nothing_is_lost(app: Celery, disk: Path) -> None:
     folder = disk / "history"
     with recording(app, folder) as found:
-        until(lambda: remounted(disk, "ro"), 20, "no file is being written at that moment")
+        wait_until(lambda: remounted(disk, "ro"), 20, "no file is being written at that moment")
         task_id = app.tasks["tiny.double"].delay(1).id
-        until(lambda: found.state.state == "cannot write", 20, "it notices")
+        wait_until(lambda: found.state.state == "cannot write", 20, "it notices")
         # No file there can be changed, that of its state as little as any other.
         said = told(folder, later=40)
         assert said is not None
         assert said.state == "silent"
         assert f"lives, it was recording; look at its log and whether {folder} can be written" in said.reason
         assert remounted(disk, "rw")
-        until(lambda: recorded(folder, task_id), 20, "all goes on")
-        until(lambda: tells(folder, "recording"), 20, "and is told")
+        wait_until(lambda: recorded(folder, task_id), 20, "all goes on")
+        wait_until(lambda: tells(folder, "recording"), 20, "and is told")
     assert found.state.dropped == 0
 
 
@@ -172,12 +172,12 @@ def test_a_deleted_folder_is_made_anew(app: Celery, tmp_path: Path) -> None:
     folder = tmp_path / "history"
     with recording(app, folder):
         first = app.tasks["tiny.double"].delay(1).id
-        until(lambda: recorded(folder, first), 20, "the first is recorded")
+        wait_until(lambda: recorded(folder, first), 20, "the first is recorded")
         folder.rename(tmp_path / "gone")
         shutil.rmtree(tmp_path / "gone")
         second = app.tasks["tiny.double"].delay(2).id
-        until(lambda: recorded(folder, second), 20, "what comes after is recorded")
-        until(lambda: tells(folder, "recording"), 20, "and told")
+        wait_until(lambda: recorded(folder, second), 20, "what comes after is recorded")
+        wait_until(lambda: tells(folder, "recording"), 20, "and told")
     assert not recorded(folder, first)
 
 
@@ -196,14 +196,14 @@ def test_a_clock_that_is_set_back_refuses_no_event(app: Celery, tmp_path: Path) 
             return bool(tasks(tmp_path)["task_id"].str.startswith(f"{number}-").any())
 
         send = broadcaster(app)
-        until(lambda: sent_and_seen(1), 20, "events are heard")
+        wait_until(lambda: sent_and_seen(1), 20, "events are heard")
         back[0] = 3 * 86_400.0
-        until(lambda: sent_and_seen(2), 20, "events are still taken")
-        until(lambda: "was set back" in found.state.reason, 20, "the clock is told")
+        wait_until(lambda: sent_and_seen(2), 20, "events are still taken")
+        wait_until(lambda: "was set back" in found.state.reason, 20, "the clock is told")
         assert found.state.state == "recording"
         assert found.state.malformed == 0
         back[0] = 0.0
-        until(lambda: sent_and_seen(3) and not found.state.reason, 20, "all is well again")
+        wait_until(lambda: sent_and_seen(3) and not found.state.reason, 20, "all is well again")
 
 
 def broadcaster(app: Celery) -> Any:
@@ -228,9 +228,11 @@ def test_hostile_events_are_rows_like_others_or_kept_aside(app: Celery, tmp_path
     with recording(app, folder) as found:
         publish(app, *hostile, hostile, event(uuid="x" * 300), event(uuid="a", timestamp="soon"), 7)
         last = app.tasks["tiny.double"].delay(1).id
-        until(lambda: recorded(folder, last), 20, "the next event is recorded")
-        until(lambda: found.state.malformed == 3, 20, "what is no event is counted")
-        until(lambda: History(folder).compact(datetime.now(UTC), at_once=True) >= 0, 20, "files are merged")
+        wait_until(lambda: recorded(folder, last), 20, "the next event is recorded")
+        wait_until(lambda: found.state.malformed == 3, 20, "what is no event is counted")
+        wait_until(
+            lambda: History(folder).compact(datetime.now(UTC), at_once=True) >= 0, 20, "files are merged"
+        )
     frame = tasks(folder).set_index("task_id")
     assert [frame.loc[f"nasty-{n}", "name"] for n in range(len(NASTY))] == NASTY
     assert set(NASTY) <= set(frame.index)
