@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from zumolib import events, queries
+from zumolib.conf import conf
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import appended, aside, tidying, view
 from zumolib.history.coverage import Coverage, Source, cover
@@ -339,6 +340,10 @@ class History:
 
 
 def _open(root: Path | str) -> Place:
+    if isinstance(root, str) and "://" in root:
+        from zumolib.history.bucket import Bucket
+
+        return Bucket(root, conf().folder_of(root))
     return Folder(Path(root))
 
 
