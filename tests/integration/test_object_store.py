@@ -50,9 +50,9 @@ def url(
     """A prefix of the test's own, with a cache of its own."""
     monkeypatch.setenv("ZUMO_HOME", str(tmp_path / "home"))
     settings.conf.cache_clear()
-    request.addfinalizer(settings.conf.cache_clear)
     options = f"endpoint={quote(endpoint)}&access_key_id=a&secret_access_key=b&region=us-east-1"
-    return f"s3://history/{quote(request.node.name)}?{options}"
+    yield f"s3://history/{quote(request.node.name)}?{options}"
+    settings.conf.cache_clear()
 
 
 def test_a_bucket_tells_what_a_folder_tells(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
