@@ -99,7 +99,7 @@ def test_the_history_is_a_folder_or_a_bucket(monkeypatch: pytest.MonkeyPatch, tm
     assert conf.read().history_folder.is_relative_to(tmp_path)
     assert "hush" not in str(conf.explain(conf.read()))
     monkeypatch.setenv("ZUMO_HISTORY", "ftp://host/path")
-    with pytest.raises(ConfError, match="ZUMO_HISTORY='ftp://host/path'.*s3://"):
+    with pytest.raises(ConfError, match=r"ZUMO_HISTORY='ftp://host/path'.*s3://"):
         conf.read()
 
 
