@@ -39,8 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tasks", description=__doc__)
     parser.add_argument("--scales", default="1,10,100", help="of the demo data (default: %(default)s)")
     parser.add_argument("--only", default="", help="entries whose name contains one of these: a,b")
-    parser.add_argument("--rounds", type=int, default=3, help="of short tasks, the best counts (default: %(default)s)")
-    parser.add_argument("--keep", type=Path, help="folder for loaded data, which the next measurement uses again")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="of short tasks, the best counts (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--keep", type=Path, help="folder for loaded data, which the next measurement uses again"
+    )
     parser.add_argument("--json", action="store_true", help="print what was measured, and no table")
     parser.add_argument("--one", type=float, help=argparse.SUPPRESS)  # what is run in a child per scale
     options = parser.parse_args(arguments)
@@ -59,7 +63,16 @@ def _in_child(scale: float, options: argparse.Namespace) -> dict[str, Any]:
     print(f"scale {scale:g} …", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="zumo-bench-") as folder:
         kept = (options.keep or Path(folder) / "kept").absolute()
-        words = ["--one", str(scale), "--only", options.only, "--rounds", str(options.rounds), "--keep", str(kept)]
+        words = [
+            "--one",
+            str(scale),
+            "--only",
+            options.only,
+            "--rounds",
+            str(options.rounds),
+            "--keep",
+            str(kept),
+        ]
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.tasks", *words],
             env={**os.environ, "ZUMO_HOME": folder, "TMPDIR": folder},

@@ -77,7 +77,7 @@ def test_unacked_messages(server: Server):
             assert frame["consumers"].tolist() == [1]
             with closing(inspection.Depths(app, management_url=address)) as probe:
                 # Rates are there once the API has seen two samples of a queue that has moved.
-                until(lambda: probe.sample()[0]["rate_in"] is not None, 20, "the API tells a rate")
+                wait_until(lambda: probe.sample()[0]["rate_in"] is not None, 20, "the API tells a rate")
                 [sample] = probe.sample()
                 assert sample["rate_in"] >= 0
                 assert sample["rate_out"] >= 0

@@ -190,7 +190,7 @@ def test_an_unwritable_folder_is_waited_for_and_nothing_is_let_go(server: Server
     in_the_way = tmp_path / "events"
     in_the_way.write_text("a file where the folder of events belongs")
     with recording(app, tmp_path) as found:
-        until(lambda: found.state.source is not None, 20, "RabbitMQ has a queue for it")
+        wait_until(lambda: found.state.source is not None, 20, "RabbitMQ has a queue for it")
         task_id = app.tasks["tiny.double"].delay(1).id
         wait_until(lambda: state(tmp_path).get("state") == "cannot write", 20, "it says that it cannot write")
         assert str(in_the_way) in str(state(tmp_path)["reason"])
