@@ -43,17 +43,18 @@ def test_where_no_file_can_be_made_it_is_written_over(tmp_path: Path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["recorder-one.json"]
 
 
-# process, state, seconds since it said anything | what a reader is told
+# whether its process lives, state, seconds since it said anything | what a reader is told
 SILENCE = [
-    (os.getpid(), "recording", 5, "recording", ""),
-    (os.getpid(), "recording", 60, "silent", "lives, it was recording"),
-    (2**22 + 1, "cannot write", 60, "silent", "is gone, it was cannot write: full"),
-    (2**22 + 1, "stopped", 60, "stopped", "full"),
+    (True, "recording", 5, "recording", ""),
+    (True, "recording", 60, "silent", "lives, it was recording"),
+    (False, "cannot write", 60, "silent", "is gone, it was cannot write: full"),
+    (False, "stopped", 60, "stopped", "full"),
 ]
 
 
-@pytest.mark.parametrize(("pid", "state", "seconds", "shown", "why"), SILENCE)
-def test_silence_is_told(tmp_path: Path, pid: int, state: str, seconds: float, shown: str, why: str):
+@pytest.mark.parametrize(("lives", "state", "seconds", "shown", "why"), SILENCE)
+def test_silence_is_told(tmp_path: Path, lives: bool, state: str, seconds: float, shown: str, why: str):
+    pid = os.getpid() if lives else 2**22 + 1
     reason = "" if state == "recording" else "full"
     StateFile(tmp_path, "one").write(State("one", pid, state=state, reason=reason))
     found = said(tmp_path, seconds)

@@ -106,7 +106,7 @@ def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) ->
 
 def _recorder_is_fresh(conf: Conf, supervisor: Supervisor, began: float) -> bool:
     pids = {service.pid for service in supervisor.services() if service.name == "recorder"}
-    return any(state.pid in pids for state in recorder_state.read(conf.history, datetime.now(UTC)))
+    return any(state.pid in pids for state in recorder_state.read(conf.history_folder, datetime.now(UTC)))
 
 
 def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say: Say) -> None:
@@ -194,7 +194,7 @@ def status() -> dict[str, Any]:
             for service in services
         ],
         "queues": _ready(conf) if running else None,
-        "recorders": [asdict(state) for state in recorder_state.read(conf.history, datetime.now(UTC))],
+        "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
     }
 
 

@@ -105,5 +105,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Give the metrics of all workers and recorders whose files this process can see."""
     registry = CollectorRegistry()
     registry.register(WorkerFiles(conf().ZUMO_HOME / "run" / "metrics"))
-    registry.register(Recorders(conf().history))
+    registry.register(Recorders(conf().history_folder))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
