@@ -129,9 +129,10 @@ def test_growth_compares_the_largest_with_the_one_before(capsys: pytest.CaptureF
 def test_both_run_on_a_small_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--records", "2000", "--days", "2", "--rounds", "1", "--rivals", "duckdb,pandas"]
     query.main([*small, "--folder", str(tmp_path / "history")])
-    growth.main(["--records", "1000,2000", "--rounds", "1", "--folder", str(tmp_path)])
+    growth.main(["--records", "1000,2000", "--a-day", "500", "--rounds", "1", "--folder", str(tmp_path)])
     out = capsys.readouterr().out
     assert "2,000 task records over 2 days" in out
+    assert "| 2,000 | 4 | 4 |" in out
     assert "answers otherwise" not in out
     with pytest.raises(SystemExit, match="oracle: no such rival"):
         query.main(["--rivals", "oracle"])
