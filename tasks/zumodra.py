@@ -55,15 +55,16 @@ def health_check_integrations(self: Any, now: Moment = None) -> Summary:
     """Try every integration, store its state and latency, and tell the operators of a change."""
     at = moment(now)
     if Integration.objects.filter(checked_at__gte=at).exists():
-        return Summary("looked_at", "changed", already_checked=True)
-    findings = probe_all()
-    changed = _record(findings, at)
-    summary = Summary(
-        looked_at=len(findings),
-        changed=len(changed),
-        states={finding.name: str(finding.state) for finding in findings},
-        latency_ms={finding.name: finding.latency_ms for finding in findings},
-    )
+        summary = Summary("looked_at", "changed", already_checked=True)
+    else:
+        findings = probe_all()
+        changed = _record(findings, at)
+        summary = Summary(
+            looked_at=len(findings),
+            changed=len(changed),
+            states={finding.name: str(finding.state) for finding in findings},
+            latency_ms={finding.name: finding.latency_ms for finding in findings},
+        )
     try:
         summary.merge(mail.deliver(INTEGRATION_MAIL, holder(self)))
     except (OSError, smtplib.SMTPException) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +75,12 @@ def test_unacked_messages(server: Server):
             frame = inspection.depths(app, management_url=address)
             assert frame.attrs["unacked_age"] > 0
             assert frame["consumers"].tolist() == [1]
+            with closing(inspection.Depths(app, management_url=address)) as probe:
+                # Rates are there once the API has seen two samples of a queue that has moved.
+                wait_until(lambda: probe.sample()[0]["rate_in"] is not None, 20, "the API tells a rate")
+                [sample] = probe.sample()
+                assert sample["rate_in"] >= 0
+                assert sample["rate_out"] >= 0
         message.ack()
 
 
@@ -82,6 +89,8 @@ def test_a_management_api_that_is_down_makes_unacked_unknown(server: Server):
     frame = inspection.depths(app, management_url=f"http://a:b@127.0.0.1:{free_port()}")
     assert frame["unacked"].isna().all()
     assert "unacked_age" not in frame.attrs
+    with closing(inspection.Depths(app)) as probe:
+        assert {(row["rate_in"], row["rate_out"]) for row in probe.sample()} == {(None, None)}
 
 
 def test_a_probe_outlives_a_restart_of_its_broker():

@@ -23,6 +23,7 @@ from zumolib import dispatch, sources
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
 from zumolib.recorder import Recorder
+from zumolib.sources import stream
 
 Server = Valkey | RabbitMQ
 
@@ -189,6 +190,7 @@ def test_an_unwritable_folder_is_waited_for_and_nothing_is_let_go(server: Server
     in_the_way = tmp_path / "events"
     in_the_way.write_text("a file where the folder of events belongs")
     with recording(app, tmp_path) as found:
+        wait_until(lambda: found.state.source is not None, 20, "RabbitMQ has a queue for it")
         task_id = app.tasks["tiny.double"].delay(1).id
         wait_until(lambda: state(tmp_path).get("state") == "cannot write", 20, "it says that it cannot write")
         assert str(in_the_way) in str(state(tmp_path)["reason"])
@@ -213,7 +215,7 @@ def test_another_recorder_claims_what_a_dead_one_took(
 ) -> None:
     app = tiny.make(valkey_server.url)
     app.tasks["tiny.double"].delay(1)
-    monkeypatch.setattr(sources, "CLAIM_IDLE_MS", 0)
+    monkeypatch.setattr(stream, "CLAIM_IDLE_MS", 0)
     dead = sources.connect(app, "dead")
     taken = dead.take(1.0)
     dead.close()

@@ -28,8 +28,16 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(user: str = "zumo", password: str = PASSWORD) -> Iterator[dict[str, str | int]]:
-    """Where a server that lives as long as the block listens, as Django settings."""
+def postgresql(
+    *settings: str, user: str = "zumo", password: str = PASSWORD
+) -> Iterator[dict[str, str | int]]:
+    """Where a server that lives as long as the block listens, as Django settings.
+
+    Parameters
+    ----------
+    settings
+        Of the server, beside those that spare the disk, as in ``work_mem=256MB``.
+    """
     folder = programs()
     if folder is None:
         missing("PostgreSQL's server is not installed (apt install postgresql)")
@@ -42,7 +50,9 @@ def postgresql(user: str = "zumo", password: str = PASSWORD) -> Iterator[dict[st
     secret.write_text(password)
     secret.chmod(0o644)
     login = ("-U", user, "--auth=scram-sha-256", f"--pwfile={secret}")
-    options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 " + " ".join(f"-c {s}" for s in SETTINGS)
+    options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 " + " ".join(
+        f"-c {s}" for s in (*SETTINGS, *settings)
+    )
     control = (folder / "pg_ctl", "-D", data, "-w")
     try:
         _run(owner, folder / "initdb", "-D", data, *login, "-E", "UTF8", "--no-sync")

@@ -1,0 +1,60 @@
+"""Run an entry now: send its task as beat would, without moving its times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from zumolib.control import call, entry
+from zumolib.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from celery import Celery
+
+    from zumolib.control import catalog
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunNow(call.Call):
+    """A call of an entry's task."""
+
+    action = "run now"
+
+
+def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = None) -> RunNow:
+    """Plan to send an entry's task once, with its arguments, queue, priority, expiry and headers.
+
+    Raises
+    ------
+    InputError
+        When there is no such entry, or its arguments cannot be read.
+    """
+    row = entry.find(name)
+    try:
+        args, kwargs = json.loads(row.args or "[]"), json.loads(row.kwargs or "{}")
+        headers = json.loads(row.headers or "{}")
+    except ValueError as error:
+        raise InputError(
+            f"the arguments of entry {name!r} are no JSON ({error}); correct the entry"
+        ) from None
+    made = call.plan(
+        app,
+        row.task,
+        args,
+        kwargs,
+        queue=row.queue or None,
+        priority=row.priority,
+        expires=row.expires_ or None,
+        headers={**headers, "periodic_task_name": row.name},
+        known=known,
+    )
+    values = {f.name: getattr(made, f.name) for f in fields(made)} | {
+        "target": name,
+        "summary": f"run {name} now: {made.summary}",
+        "caveats": (*made.caveats, "its next firing stays where it is"),
+        "asked": {**made.asked, "entry": name},
+    }
+    return RunNow(**values)
