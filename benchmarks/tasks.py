@@ -167,7 +167,7 @@ def show(scales: Sequence[float], found: Sequence[dict[str, Any]]) -> int:
         table.add_column(f"MiB at {scale:g}", justify="right")
     table.add_column("")
     wrong = 0
-    for name in found[0]:
+    for name in (name for name in found[0] if all(name in runs for runs in found)):
         runs = [runs[name] for runs in found]
         seconds, mib = [run["cpu"] for run in runs], [run["mib"] for run in runs]
         sent = letters(scales, runs)
