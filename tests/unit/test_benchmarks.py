@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import select
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,8 +36,8 @@ def test_one_scale_has_no_growth() -> None:
     assert math.isnan(tasks.growth((1,), (0.1,)))
 
 
-def run(seconds: float, mib: float = 1.0, error: str = "") -> dict[str, Any]:
-    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": None, "error": error}
+def run(seconds: float, mib: float = 1.0, error: str = "", mailed: int = 0) -> dict[str, Any]:
+    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": {"mailed": mailed}, "error": error}
 
 
 # what the first and the second scale gave, what the table says of it
@@ -43,6 +45,9 @@ MARKS = [
     (run(0.1), run(1.0), ""),
     (run(0.1), run(1.6), "above 1.15"),
     (run(0.001), run(0.04), ""),  # so short that it tells nothing
+    (run(0.1, mailed=10), run(1.6, mailed=160), ""),  # more letters, and no more work for each
+    (run(0.1, mailed=10), run(3.2, mailed=160), "above 1.15"),
+    (run(0.1, mailed=10), run(1.6, mailed=50), "above 1.15"),  # fewer letters excuse nothing
     (run(0.1, 3), run(1.0, 80), "memory grows"),
     (run(0.1), run(0.1, error="Traceback …\nValueError: no"), "ValueError: no"),
 ]
@@ -56,6 +61,23 @@ def test_what_is_out_of_bounds_is_marked(
     line = capsys.readouterr().out.splitlines()[1]
     assert code == (1 if mark else 0)
     assert line.strip().endswith(mark or f"{second['mib']:.0f}")
+
+
+def test_what_was_measured_in_parts_is_shown_in_one_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = (
+        {"1.0": {"it": run(0.1), "other": run(0.1)}},
+        {"10.0": {"it": run(1.0)}},
+        {"10.0": {"other": run(2.0)}},
+    )
+    files = [tmp_path / f"{number}.json" for number in range(len(measured))]
+    for file, part in zip(files, measured, strict=True):
+        file.write_text(json.dumps(part))
+    assert tasks.main(["--show", *map(str, files)]) == 1
+    _, one, other = capsys.readouterr().out.splitlines()
+    assert one.split()[:4] == ["it", "0.100", "1.000", "1.00"]
+    assert other.strip().endswith("above 1.15")
 
 
 def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
