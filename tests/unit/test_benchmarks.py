@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import apart, tasks
+from benchmarks import apart, control, tasks
 
 # scales, seconds, exponent of growth between the last two
 GROWTH = [
@@ -116,3 +116,24 @@ def test_the_least_disturbed_run_counts_and_a_failure_is_not_hidden(
 ) -> None:
     found = tasks.best(apart.Run(9.9, cpu, mib, None, error) for cpu, mib, error in runs)
     assert (found.cpu, found.mib, found.error) == chosen
+
+
+def test_two_sides_are_measured_in_turn_and_the_first_round_is_left_out() -> None:
+    order: list[str] = []
+    first, second = control.in_turn(2, lambda: order.append("bare"), lambda: order.append("ours"))
+    assert order == ["bare", "ours"] * 3
+    assert len(first) == len(second) == 2
+
+
+# ratio, its bound, whether it is marked
+BOUNDS = [(1.04, 1.05, False), (1.06, 1.05, True), (9.0, None, False)]
+
+
+@pytest.mark.parametrize(("ratio", "bound", "marked"), BOUNDS)
+def test_a_ratio_above_its_bound_is_marked(
+    ratio: float, bound: float | None, marked: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = control.row("it", [1.0, 1.0, 50.0], [ratio, ratio, 0.0], bound)
+    assert found["ratio"] == pytest.approx(ratio)
+    assert control.show([found]) == int(marked)
+    assert ("above" in capsys.readouterr().out) is marked
