@@ -18,7 +18,7 @@ from tasks.mail import Letter
 from tasks.models import Mail, Notification
 from tasks.summary import Summary
 
-KIND = "notification"  # of the letters
+KIND, COPY = "notification", "notification copy"  # of the letters
 ABSENT = "the user is not active"
 REFUSED = "the mail server refuses it"
 ROWS = 500  # letters of one step
@@ -66,7 +66,7 @@ def deliver(rows: QuerySet[Notification], now: datetime, holder: str, size: int 
     for batch in batches.walk(letters, size):
         mailed = {letter_of(row).key: row for row in batch}
         mail.write((letter_of(row) for row in batch), now)
-        mail.deliver(KIND, holder)
+        mail.deliver(KIND, holder, mailed)
         ended: dict[str, list[Notification]] = {"": [], REFUSED: [], mail.NO_ADDRESS: []}
         for key, state, detail in Mail.objects.filter(key__in=mailed).values_list("key", "state", "detail"):
             if state == Mail.State.SENT:
@@ -87,9 +87,9 @@ def loaded(rows: QuerySet[Notification]) -> QuerySet[Notification]:
 
 def letter_of(row: Any, copy: bool = False) -> Letter:
     """The letter of a loaded one's next attempt; or a copy of what is shown in the application."""
-    again = ", copy" if copy else f", attempt {row.attempts + 1}" if row.attempts else ""
+    again = f", attempt {row.attempts + 1}" if row.attempts and not copy else ""
     return Letter(
-        KIND,
+        COPY if copy else KIND,
         f"{row.pk}{again}",
         row.user.email,
         row.title or "Notification",

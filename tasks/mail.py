@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import smtplib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,7 +82,7 @@ def write(letters: Iterable[Letter], now: datetime) -> int:
     return written
 
 
-def deliver(kind: str, holder: str) -> dict[str, int]:
+def deliver(kind: str, holder: str, keys: Collection[str] | None = None) -> dict[str, int]:
     """Send every letter of `kind` that waits.
 
     Parameters
@@ -91,6 +91,9 @@ def deliver(kind: str, holder: str) -> dict[str, int]:
         As in the letters.
     holder
         Id of the running task, see :func:`tasks.leases.holder`.
+    keys
+        Send no others than these. Two tasks that share a kind and store what became of their letters
+        need it: a letter in the hands of the other task has no end yet.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def deliver(kind: str, holder: str) -> dict[str, int]:
     counts = {"mailed": 0, "refused": 0, "deferred": 0}
     last = 0
     try:
-        while claimed := _claim(kind, holder, last):
+        while claimed := _claim(kind, holder, last, keys):
             last = claimed[-1].pk
             _send(claimed, counts)
     finally:
@@ -146,11 +149,13 @@ def _plain(value: object, length: int = LINE) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _claim(kind: str, holder: str, after: int) -> list[Mail]:
+def _claim(kind: str, holder: str, after: int, keys: Collection[str] | None) -> list[Mail]:
     now = moment()
+    among = Q() if keys is None else Q(key__in=keys)
     waiting = Mail.objects.filter(
         Q(state=Mail.State.QUEUED)
         | Q(state=Mail.State.SENDING) & (Q(holder=holder) | Q(held_at__lt=now - ABANDONED)),
+        among,
         kind=kind,
         pk__gt=after,
         state__in=(Mail.State.QUEUED, Mail.State.SENDING),  # what the index of waiting mail asks for

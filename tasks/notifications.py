@@ -67,7 +67,7 @@ def send_email_notification(self: Any, notification_id: int, now: Moment = None)
         summary.skip("notification", row.pk, deliveries.ABSENT)
     else:  # a copy by e-mail of what the application shows, which keeps its state
         summary.add("already_sent", 1 - mail.write([deliveries.letter_of(row, copy=True)], at))
-        summary.merge(mail.deliver(deliveries.KIND, holder(self)))
+        summary.merge(mail.deliver(deliveries.COPY, holder(self)))
     return summary
 
 

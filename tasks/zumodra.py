@@ -16,6 +16,7 @@ from tasks.leases import holder, lease
 from tasks.mail import Letter
 from tasks.models import Integration, IntegrationCheck, LoginSession
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 INTEGRATION_MAIL = "integration"  # kind of the letters about a change of state
 
@@ -54,15 +55,16 @@ def health_check_integrations(self: Any, now: Moment = None) -> Summary:
     """Try every integration, store its state and latency, and tell the operators of a change."""
     at = moment(now)
     if Integration.objects.filter(checked_at__gte=at).exists():
-        return Summary("looked_at", "changed", already_checked=True)
-    findings = probe_all()
-    changed = _record(findings, at)
-    summary = Summary(
-        looked_at=len(findings),
-        changed=len(changed),
-        states={finding.name: str(finding.state) for finding in findings},
-        latency_ms={finding.name: finding.latency_ms for finding in findings},
-    )
+        summary = Summary("looked_at", "changed", already_checked=True)
+    else:
+        findings = probe_all()
+        changed = _record(findings, at)
+        summary = Summary(
+            looked_at=len(findings),
+            changed=len(changed),
+            states={finding.name: str(finding.state) for finding in findings},
+            latency_ms={finding.name: finding.latency_ms for finding in findings},
+        )
     try:
         summary.merge(mail.deliver(INTEGRATION_MAIL, holder(self)))
     except (OSError, smtplib.SMTPException) as error:
@@ -75,8 +77,7 @@ def health_check_integrations(self: Any, now: Moment = None) -> Summary:
 def cleanup_expired_sessions(now: Moment = None, tenant_id: int | None = None) -> Summary:
     """Delete login sessions past their expiry."""
     expired = LoginSession.objects.filter(expires_at__lte=moment(now))
-    if tenant_id is not None:
-        expired = expired.filter(user__tenant=tenant_id)
+    expired = within(expired, tenant_id, "user__tenant")
     return Summary(deleted=batches.delete(expired), left=LoginSession.objects.count())
 
 

@@ -101,8 +101,20 @@ def test_what_is_not_configured_is_off(platform: Any, settings: Any) -> None:
 
 def test_the_same_moment_is_checked_once(platform: Any) -> None:
     check(now=platform.now)
-    assert check(now=platform.now) == {"looked_at": 0, "changed": 0, "already_checked": True, "skipped": 0}
+    again = check(now=platform.now)
+    assert (again["looked_at"], again["changed"], again["already_checked"]) == (0, 0, True)
     assert check(now=platform.now - timedelta(hours=1))["already_checked"]  # a message that came late
+
+
+def test_letters_of_a_killed_check_leave_when_its_message_comes_again(platform: Any) -> None:
+    from django.test import override_settings
+
+    at = platform.now + timedelta(minutes=15)
+    check(now=platform.now)
+    with override_settings(EMAIL_PORT=1):
+        check(now=at)  # all is written, and the letter did not leave
+    assert check(now=at)["already_checked"]
+    assert [m["Subject"] for m in platform.inbox.messages] == ["mail is down"]
 
 
 Serve = Callable[[float], str]

@@ -86,6 +86,21 @@ def test_a_mail_server_that_is_down_holds_up_nothing_else(platform: Any, setting
     assert len(platform.inbox.messages) == 1
 
 
+def test_a_run_leaves_the_letters_of_others_alone(platform: Any) -> None:
+    """Else the other, finding its letter in foreign hands, would leave its notification as it is."""
+    person = rows.user(rows.tenant())
+    platform.inbox.refuse = {person.email: "451 later"}
+    notification(person, platform.now, channel="email")
+    assert notifications.process_scheduled_notifications(now=platform.now)["waiting"] == 1
+    platform.inbox.refuse.clear()
+    failed(rows.user(person.tenant), platform.now, attempts=1, minutes=20)
+    assert notifications.retry_failed_notifications(now=platform.now)["mailed"] == 1
+    assert states() == ["scheduled", "delivered"]
+    assert person.email not in recipients(platform)
+    assert notifications.process_scheduled_notifications(now=platform.now)["mailed"] == 1
+    assert states() == ["delivered", "delivered"]
+
+
 def test_a_run_killed_after_its_letters_left_sends_none_twice(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
