@@ -144,7 +144,7 @@ def plan(
         chosen = chosen[chosen["id"].isin(wanted)]
     for column, pattern in (("name", name), ("queue", queue), ("worker", worker)):
         if pattern is not None:
-            chosen = chosen[[isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]]
+            chosen = chosen.loc[[isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]]
     if older is not None:
         chosen = chosen[chosen["age"].ge(older).fillna(value=False)]
     if args is not None:

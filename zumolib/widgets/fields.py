@@ -13,6 +13,7 @@ from zumolib.widgets.markup import element
 from zumolib.widgets.style import classed
 
 Read = Callable[[Any], Any]
+NONE = "\0none"
 
 
 class Unfilled(InputError):
@@ -104,9 +105,11 @@ def choice(
     name: str, label: str, options: Sequence[Any] | Mapping[str, Any], value: Any = None, *, hint: str = ""
 ) -> Field:
     """One of a few."""
-    listed = list(options.items()) if isinstance(options, Mapping) else [(str(o), o) for o in options]
-    known = value if any(v == value for _, v in listed) else listed[0][1] if listed else None
-    return Field(name, label, w.Dropdown(options=listed, value=known), hint=hint)
+    pairs = list(options.items()) if isinstance(options, Mapping) else [(str(o), o) for o in options]
+    # The input takes no None: it would show nothing.
+    listed = [(label, NONE if known is None else known) for label, known in pairs]
+    first = value if value is not None and any(known == value for _, known in listed) else listed[0][1]
+    return Field(name, label, w.Dropdown(options=listed, value=first), read=_unlisted, hint=hint)
 
 
 def toggle(name: str, label: str, options: Mapping[str, Any], value: Any, *, hint: str = "") -> Field:
@@ -200,6 +203,10 @@ class Form:
 
     def _changed(self, field: Field) -> None:
         self._call(field)
+
+
+def _unlisted(value: Any) -> Any:
+    return None if value == NONE else value
 
 
 def _same(value: Any) -> Any:

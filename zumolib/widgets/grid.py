@@ -133,14 +133,14 @@ class Rows:
 def _sortable(frame: pd.DataFrame, texts: pd.DataFrame, without: tuple[str, ...]) -> pd.DataFrame:
     """Numbers stay numbers, so that they sort as such; the rest are texts."""
     made = texts.copy()
-    for column, name in zip([c for c in frame if c not in without], list(texts), strict=True):
+    for column, name in zip(markup.told(frame, without), list(texts), strict=True):
         if pd.api.types.is_integer_dtype(frame[column]) and not frame[column].hasnans:
             made[name] = frame[column]
     return made
 
 
 def _alignment(frame: pd.DataFrame, without: tuple[str, ...]) -> list[dict[str, Any]]:
-    shown = [column for column in frame if column not in without]
+    shown = markup.told(frame, without)
     right = [i for i, c in enumerate(shown) if pd.api.types.is_numeric_dtype(frame[c])
              and not pd.api.types.is_bool_dtype(frame[c])]  # fmt: skip
     left = [i for i in range(len(shown)) if i not in right]

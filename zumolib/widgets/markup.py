@@ -54,9 +54,18 @@ def said(value: Any, column: str = "", zone: str = "UTC") -> str:
 
 def spoken(frame: pd.DataFrame, *, zone: str = "UTC", without: tuple[str, ...] = ()) -> pd.DataFrame:
     """A frame of texts, with the names of its columns as people say them."""
-    kept = [str(column) for column in frame if column not in without]
+    kept = told(frame, without)
     made = {heading(c, frame, zone): [said(v, c, zone) for v in frame[c]] for c in kept}
     return pd.DataFrame(made, index=frame.index, dtype="str")
+
+
+def told(frame: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
+    """The columns that say something: neither left out nor without a value in any row."""
+    return [str(c) for c in frame if c not in without and (frame.empty or not _missing(frame[c]))]
+
+
+def _missing(column: pd.Series) -> bool:
+    return bool(column.isna().all()) or bool(column.map(lambda value: str(value) == "").all())
 
 
 def heading(column: str, frame: pd.DataFrame, zone: str) -> str:
@@ -68,7 +77,7 @@ def heading(column: str, frame: pd.DataFrame, zone: str) -> str:
 def static(frame: pd.DataFrame, *, empty: str, zone: str = "UTC", without: tuple[str, ...] = ()) -> Table:
     """A frame as a table that needs no script, at most :data:`ROWS` rows of it."""
     shown = frame.head(ROWS)
-    columns = {str(c): _sayer(str(c), zone) for c in frame if c not in without}
+    columns = {c: _sayer(c, zone) for c in told(frame, without)}
     names = {c: heading(c, frame, zone) for c in columns}
     return table(shown, columns, names=names, empty=empty)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets as w
 
@@ -29,7 +30,7 @@ class Picker(Field):
         self, name: str, label: str, options: Sequence[str] = (), *, value: str = "", several: bool = False,
         noun: str = "name", hint: str = "",
     ) -> None:  # fmt: skip
-        self._noun, self._several = noun, several
+        self._noun, self._several, self._quiet = noun, several, False
         self._names: tuple[str, ...] = ()
         self._filter = classed(
             w.Text(value=value, placeholder=f"type to filter, as in two words of the {noun}"), "filter"
@@ -67,8 +68,8 @@ class Picker(Field):
         return tuple(taken) if self._several else str(taken)
 
     def on_change(self, call: Callable[[Field], None]) -> None:
-        """Call it when another name is taken, or what is typed matches nothing any more."""
-        super().on_change(call)
+        """Call it when another name is taken, or something is typed."""
+        self.control.observe(lambda _: None if self._quiet else call(self), "value")
         self._filter.observe(lambda _: call(self), "value")
 
     def _show(self) -> None:
@@ -78,11 +79,16 @@ class Picker(Field):
         found.sort(key=lambda name: name != self._filter.value.strip())
         before = self.control.value
         options = [(plain(name, 200), name) for name in found]
-        with self.control.hold_trait_notifications():
+        if self._several:
+            kept = tuple(name for name in before or () if name in found)
+            wanted: Any = kept or ((found[0],) if words and found else ())
+        else:
+            wanted = before if before in found else found[0] if words and found else None
+        self._quiet = True  # the list takes its first name by itself, for a moment
+        try:
+            self.control.rows = min(max(len(found), 2), ROWS)
             self.control.options = options
-            if self._several:
-                kept = tuple(name for name in before or () if name in found)
-                self.control.value = kept or ((found[0],) if words and found else ())
-            else:
-                self.control.value = before if before in found else found[0] if words and found else None
+            self.control.value = wanted
+        finally:
+            self._quiet = False
         self._count.value = element("count", f"{len(found):,} of {len(self._names):,}")
