@@ -75,7 +75,7 @@ class Receipts(Panel):
         one = control.receipt.read(chosen[-1]) if chosen else None
         self._show_rows(found, one)
         if one is None:
-            raise Unfilled("Choose one by a click to read it, and to take it back." if len(found) else EMPTY)
+            raise Unfilled("Choose one by a click to read it, and to take it back." if len(found) else "")
         if one.undo is None or one.undone_by is not None:
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)

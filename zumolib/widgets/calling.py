@@ -14,6 +14,7 @@ from zumolib.widgets.following import Following
 from zumolib.widgets.panel import Panel
 from zumolib.widgets.picker import Picker
 from zumolib.widgets.preview import Preview
+from zumolib.widgets.style import classed
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -55,6 +56,7 @@ class Call(Panel):
         )  # fmt: skip
         if arguments:
             form["how"].control.value = "json"
+        classed(form["how"].box, "wide")
         super().__init__(
             "Call a task", form, self._plan, app=app, zone=zone, hints=HINTS,
             preview=Preview(zone=zone, without=("id",)), applied=self._follow,

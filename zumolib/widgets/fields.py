@@ -115,7 +115,9 @@ def choice(
 def toggle(name: str, label: str, options: Mapping[str, Any], value: Any, *, hint: str = "") -> Field:
     """One of two or three that exclude each other, all to be seen."""
     control = w.ToggleButtons(options=list(options.items()), value=value)
-    return Field(name, label, control, hint=hint, wide=True)
+    field = Field(name, label, control, hint=hint)
+    classed(field.box, "toggle")
+    return field
 
 
 def switch(name: str, label: str, *, value: bool = False, hint: str = "") -> Field:

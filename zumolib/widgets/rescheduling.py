@@ -79,7 +79,7 @@ class Reschedule(Panel):
         cron, every = values.get("cron"), values.get("every")
         if cron is None and every is None:
             now = When.of(rows.find(values["entry"]))
-            raise Unfilled(f"It fires {now.text} now. Enter its new times.")
+            raise Unfilled(f"Now: {now.text}. Enter its new times.")
         return control.reschedule.plan(
             self.app, values["entry"], cron=cron, every=every, timezone=values.get("timezone"), zone=self.zone,
             now=conf().now(),
