@@ -26,7 +26,7 @@ NOW = recorded.END
 
 def environment(folder: Path) -> dict[str, str]:
     """The frozen world, made in `folder`: what a kernel or a process needs in order to live in it."""
-    recorded.make(folder / "history")
+    recorded.make(folder / "history", with_past=True)
     made = {
         "ZUMO_HOME": str(folder / "home"),
         "ZUMO_HISTORY": str(folder / "history"),

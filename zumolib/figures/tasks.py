@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, named, number, share
+from zumolib.figures.words import counted, duration, listed, literal, named, number, share
 
 # Ticks that a person would choose, in seconds.
 TICKS = {
@@ -48,7 +48,7 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
             note=note,
         )
     shown = timed.head(top).iloc[::-1]
-    labels = [f"{named(row[by])}  <b>{number(row['count'])}×</b>" for _, row in shown.iterrows()]
+    labels = [f"{literal(named(row[by]))}  <b>{number(row['count'])}×</b>" for _, row in shown.iterrows()]
     queues = shown[by] if by == "queue" else shown["queue"]
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=tuple(MEASURES.values())
@@ -166,4 +166,4 @@ def _outcome(counts: pd.Series, total: int) -> str:
 
 
 def _last_name(name: object) -> str:
-    return named(str(name).rsplit(".", 1)[-1] if isinstance(name, str) else name)
+    return literal(named(str(name).rsplit(".", 1)[-1] if isinstance(name, str) else name))

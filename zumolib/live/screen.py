@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, named, number, short
+from zumolib.figures.words import counted, duration, named, number, short, shown
 from zumolib.live.reading import LOOK, SHOWN, Reading
 
 SECTIONS = ("health", "numbers", "queues", "lists", "foot")
 
 MARKS = {  # told apart by shape as well as by colour
-    "ok": ("●", theme.STATES["SUCCESS"]),
-    "warning": ("▲", theme.STATES["RETRY"]),
-    "down": ("■", theme.STATES["FAILURE"]),
-    "unknown": ("?", theme.STATES["REVOKED"]),
+    "ok": ("●", theme.HEALTH["ok"]),
+    "warning": ("▲", theme.HEALTH["warning"]),
+    "down": ("■", theme.HEALTH["down"]),
+    "unknown": ("?", theme.HEALTH["unknown"]),
 }
 SPARK = (150, 22)  # pixels
 LEAST = 10  # messages; a sparkline's scale never zooms in on less
@@ -69,7 +69,7 @@ def _health(reading: Reading) -> str:
         chips.append(
             f'<div class="chip" style="--zumo-edge:{colour}"><b><span class="mark">{mark}</span> '
             f"{escape(row.component)}: {escape(row.state)}</b>"
-            f"<small>{escape(short(row.detail, 160))}</small>{remedy}</div>"
+            f"<small>{escape(shown(row.detail, 160))}</small>{remedy}</div>"
         )
     return f'<div class="line">{"".join(chips)}</div>'
 
@@ -121,9 +121,18 @@ def _sparks(past: pd.DataFrame) -> dict[str, str]:
     if past.empty:
         return {}
     return {
-        str(queue): _spark(its["ready"].to_numpy(dtype="float64"), theme.queue_colour(queue))
+        str(queue): _spark(_padded(its), theme.queue_colour(queue))
         for queue, its in past.groupby("queue", observed=True)
     }
+
+
+def _padded(its: pd.DataFrame) -> np.ndarray:
+    """Depth over all of the stretch shown, also where the history began within it."""
+    values = its["ready"].to_numpy(dtype="float64")
+    if len(values) < 2:
+        return values
+    wanted = int(LOOK / (its["at"].iloc[1] - its["at"].iloc[0]))
+    return np.concatenate([np.full(max(wanted - len(values), 0), np.nan), values])
 
 
 def _spark(values: np.ndarray, colour: str) -> str:
@@ -156,7 +165,7 @@ def _lists(reading: Reading, zone: str) -> str:
         for row in reading.running.head(SHOWN).itertuples()
     ]
     failing = [
-        (_task(row.name, row.queue), escape(short(row.error, 30)), number(row.count))
+        (_task(row.name, row.queue), escape(shown(short(row.error, 30))), number(row.count))
         for row in reading.failing.head(SHOWN).itertuples()
     ]
     late = [
@@ -180,8 +189,8 @@ def _actions(reading: Reading, zone: str) -> list[tuple[str, ...]]:
     return [
         (
             f"{row.started_at.tz_convert(zone):%d %b %H:%M}",
-            escape(short(f"{row.action} {row.target}", 60)),
-            escape(short(str(row.actor), 24)),
+            escape(shown(f"{row.action} {row.target}", 60)),
+            escape(shown(row.actor, 24)),
             escape(str(row.state)),
         )
         for row in reading.actions.head(SHOWN).itertuples()
@@ -225,7 +234,7 @@ def _lost(reading: Reading, piece: str) -> str:
     reason = reading.lost.get(piece)
     if not reason:
         return ""
-    return f'<p><span class="alarm">■ cannot be read:</span> {escape(short_front(reason, 300))}</p>'
+    return f'<p><span class="alarm">■ cannot be read:</span> {escape(shown(reason))}</p>'
 
 
 def _foot(reading: Reading, zone: str) -> str:
@@ -235,11 +244,6 @@ def _foot(reading: Reading, zone: str) -> str:
         f'<p class="soft">As of {at:%H:%M:%S} {escape(zone)}. Depth from the broker; running tasks from the '
         f"workers ({replied}); rates of the last 5 min, ages and failures from the recorded history.</p>"
     )
-
-
-def short_front(text: str, length: int) -> str:
-    """Text cut at its end, with how much is missing."""
-    return text if len(text) <= length else f"{text[:length]}… ({len(text) - length:,} more characters)"
 
 
 def _rate(value: float) -> str:
