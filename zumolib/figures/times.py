@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import strips, theme
-from zumolib.figures.tasks import LEAST, MEASURES, TICKS
+from zumolib.figures.tasks import LEAST, MEASURES, TICKS, row_names
 from zumolib.figures.words import duration, literal, named, number
 
 COLD, WARM = "#EEF4F9", "#E8923C"  # opaque and light enough for dark numbers, on any theme
@@ -161,8 +161,9 @@ def changes(
             note=note,
         )
     shown = frame.head(top).iloc[::-1]
-    labels = [literal(named(name)) for name in shown[by]]
-    colours = [theme.queue_colour(queue) for queue in shown["queue"]]
+    labels = row_names(shown, by)
+    queues = shown["queue"] if "queue" in shown else [None] * len(shown)
+    colours = [theme.queue_colour(queue) if isinstance(queue, str) else theme.INK for queue in queues]
     then, now = shown["p50_before"].clip(lower=LEAST), shown["p50"].clip(lower=LEAST)
     figure = go.Figure()
     figure.add_scatter(

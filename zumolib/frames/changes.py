@@ -62,7 +62,7 @@ def slower(
     Returns
     -------
     pandas.DataFrame
-        `by` (str), ``queue`` (str), ``count`` and ``count_before`` (int64), ``p50``, ``p50_before``,
+        `by` (str), ``queue`` (str; with tasks and entries), ``count`` and ``count_before`` (int64), ``p50``, ``p50_before``,
         ``p95`` and ``p95_before`` (float, seconds), ``times`` (float: p50 in multiples of what it was),
         ``added`` (float, seconds of p50 more than before; below 0 is quicker).
 
@@ -71,14 +71,15 @@ def slower(
     InputError
         For windows that overlap, an unknown filter or a column that cannot be grouped by.
     """
+    keys = list(dict.fromkeys([by, "queue"] if by in ("name", "entry") else [by]))
     found: list[pd.DataFrame] = []
     for one in (window, before(window, ago)):
-        measured = tasks.latency(history, one, by=by, **filters)
+        measured = tasks.latency(history, one, by=keys, **filters)
         columns: dict[Any, str] = {f"{measure}_p50": "p50", f"{measure}_p95": "p95"}
-        kept = measured[[by, *([] if by == "queue" else ["queue"]), "count", *columns]]
-        found.append(kept.rename(columns=columns)[lambda frame: frame["count"] >= least].dropna(subset="p50"))
+        kept = measured[[*keys, "count", *columns]].rename(columns=columns)
+        found.append(kept[kept["count"] >= least].dropna(subset=[by, "p50"]))
     now, then = found
-    joined = now.merge(then[[by, "count", "p50", "p95"]], on=by, suffixes=("", "_before"))
+    joined = now.merge(then, on=keys, suffixes=("", "_before"))
     # A median of less than a millisecond is told by the clock's noise.
     joined["times"] = joined["p50"].clip(lower=0.001) / joined["p50_before"].clip(lower=0.001)
     joined["added"] = joined["p50"] - joined["p50_before"]

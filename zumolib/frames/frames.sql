@@ -2,21 +2,21 @@
 -- task, a depth sample, a heartbeat. {where} is the filters, {groups} the columns to group by; both name
 -- columns only. Whatever a caller wrote comes as a parameter. Times are TIMESTAMP WITH TIME ZONE in UTC.
 
--- name: records
+-- name: frame_records
 SELECT {columns}
 FROM {tasks}
 WHERE {touched} AND {where}
 ORDER BY coalesce(sent, received, started, finished) {direction}, task_id {direction}
 LIMIT $rows;
 
--- name: summary
+-- name: frame_summary
 SELECT state, count(*) AS count, count(*) / sum(count(*)) OVER () AS share
 FROM {tasks}
 WHERE {touched} AND {where}
 GROUP BY state
 ORDER BY count DESC, state;
 
--- name: headline
+-- name: frame_headline
 -- The slowest is looked up apart: among equal waits the smallest id is taken, at every run the same.
 WITH touched AS NOT MATERIALIZED (SELECT * FROM {tasks} WHERE {touched} AND {where}),
 numbers AS (
@@ -36,8 +36,19 @@ slowest AS (
 )
 SELECT numbers.*, slowest, slowest_queue FROM numbers LEFT JOIN slowest ON true;
 
--- name: latency
-WITH measured AS (
+-- name: frame_latency
+SELECT {names} count, failures, failures / count AS failure_share,
+       queue_wait[1] AS queue_wait_p50,
+       queue_wait[2] AS queue_wait_p90,
+       queue_wait[3] AS queue_wait_p95,
+       queue_wait[4] AS queue_wait_p99,
+       queue_wait_max,
+       run_time[1] AS run_time_p50,
+       run_time[2] AS run_time_p90,
+       run_time[3] AS run_time_p95,
+       run_time[4] AS run_time_p99,
+       run_time_max
+FROM (
     SELECT {groups}
            count(*) AS count,
            count(*) FILTER (state = 'FAILURE') AS failures,
@@ -49,23 +60,10 @@ WITH measured AS (
     WHERE finished >= $start AND finished < $end AND {where}
     GROUP BY ALL
     HAVING count(*) > 0
-),
--- The queue that most tasks of a group came through; of equals the first by name. Counted apart, since a
--- few columns of few values are counted quicker than each group can keep a table of its queues.
-homes AS (
-    SELECT {names} first(queue ORDER BY its DESC, queue) AS home
-    FROM (
-        SELECT {groups} queue, count(*) AS its
-        FROM {tasks}
-        WHERE finished >= $start AND finished < $end AND queue IS NOT NULL AND {where}
-        GROUP BY ALL
-    )
-    GROUP BY ALL
-    HAVING count(*) > 0
 )
-SELECT measured.*, {home} AS home FROM measured {join};
+ORDER BY {first} queue_wait_p95 DESC NULLS LAST, run_time_p95 DESC NULLS LAST, {names} count;
 
--- name: throughput
+-- name: frame_throughput
 SELECT {names} sum(sent)::BIGINT AS sent, sum(received)::BIGINT AS received,
        sum(started)::BIGINT AS started, sum(finished)::BIGINT AS finished
 FROM (
@@ -83,7 +81,7 @@ FROM (
 )
 GROUP BY ALL;
 
--- name: failures
+-- name: frame_failures
 SELECT coalesce(nullif(regexp_extract(exception, '^\s*([\pL\pN_.]+)', 1), ''), 'unknown') AS error,
        name,
        arg_max(queue, finished) AS queue,
@@ -96,7 +94,7 @@ WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
 GROUP BY error, name
 ORDER BY count DESC, error, name;
 
--- name: inflight
+-- name: frame_inflight
 WITH begun AS (
     SELECT task_id, name, queue, worker,
            CASE WHEN state = 'RETRY' THEN 'RETRY'
@@ -117,17 +115,17 @@ WHERE {where}
 ORDER BY begun, task_id
 LIMIT $rows;
 
--- name: first_depth
+-- name: frame_first_depth
 SELECT min("at") AS first FROM {depths} WHERE "at" >= $start AND "at" < $end AND {where};
 
--- name: depth
+-- name: frame_depth
 SELECT queue, {bucket} AS bucket, max(ready) AS ready, max(unacked) AS unacked, min(consumers) AS consumers,
-       count(DISTINCT "at") AS samples
+       avg(rate_in) AS rate_in, avg(rate_out) AS rate_out, count(DISTINCT "at") AS samples
 FROM {depths}
 WHERE "at" >= $start AND "at" < $end AND {where}
 GROUP BY ALL;
 
--- name: peaks
+-- name: frame_peaks
 SELECT queue, max(ready) AS peak,
        min("at") FILTER (ready = highest) AS peak_at,
        arg_max(ready, "at") AS last,
@@ -140,7 +138,7 @@ FROM (
 GROUP BY queue
 ORDER BY peak DESC, queue;
 
--- name: workers
+-- name: frame_seen
 -- A counter that has fallen began again at 0 with its process, and all that it shows is new.
 SELECT worker,
        min("at") AS first,
@@ -160,14 +158,14 @@ FROM (
 GROUP BY worker
 ORDER BY worker;
 
--- name: slowest
+-- name: frame_slowest
 SELECT task_id, name, queue, worker, state, started, finished, queue_wait, run_time, retries, args, kwargs
 FROM {tasks}
 WHERE finished >= $start AND finished < $end AND {measure} IS NOT NULL AND {where}
 ORDER BY {measure} DESC, task_id
 LIMIT $rows;
 
--- name: failed
+-- name: frame_failed
 SELECT task_id, name, queue, worker, finished, run_time, retries, exception, traceback, args, kwargs
 FROM {tasks}
 WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
@@ -175,7 +173,7 @@ WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
 ORDER BY finished DESC, task_id
 LIMIT $rows;
 
--- name: objectives
+-- name: frame_objectives
 -- A task counts in the window in which it started; one that has not, and is late already, was missed.
 WITH counted AS (
     SELECT queue, queue_wait AS wait
@@ -192,12 +190,12 @@ SELECT queue, count(*) AS count, count(*) FILTER (wait <= {limit}) AS met
 FROM counted
 GROUP BY queue;
 
--- name: dispatches
+-- name: frame_dispatches
 SELECT max(sent) AS last, count(*) AS count
 FROM {tasks}
 WHERE sent >= $start AND sent < $end AND entry IS NOT NULL;
 
--- name: beats
+-- name: frame_beats
 -- A worker that begins again has a new process, or counts from 0.
 SELECT worker, {bucket} AS bucket, max(active) AS active, max(load1) AS load1,
        sum(CASE WHEN begun THEN processed ELSE processed - before END)::BIGINT AS processed,

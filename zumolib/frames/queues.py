@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from zumolib.history import History
 
-DEPTHS = {"queue": TEXT, "bucket": COUNT, "ready": REAL, "unacked": REAL, "consumers": REAL, "samples": COUNT}
+DEPTHS = {
+    "queue": TEXT, "bucket": COUNT, "ready": REAL, "unacked": REAL, "consumers": REAL, "rate_in": REAL,
+    "rate_out": REAL, "samples": COUNT,
+}  # fmt: skip
 PEAKS = {"queue": TEXT, "peak": COUNT, "peak_at": MOMENT, "last": COUNT, "busy_share": REAL}
 
 
@@ -43,8 +46,9 @@ def depth(
     pandas.DataFrame
         One row a queue and bucket, by queue, then time: ``queue`` (str); ``at`` (datetime64[us] in the
         window's zone, start of the bucket); ``ready`` and ``unacked`` (float, most messages in the bucket),
-        ``consumers`` (float, fewest), NaN where nothing was sampled, as when the recorder was down;
-        ``samples`` (int64). ``attrs`` as with :mod:`zumolib.frames.tasks`.
+        ``consumers`` (float, fewest), ``rate_in`` and ``rate_out`` (float, messages a second that came and
+        were delivered, averages): NaN where nothing was sampled, as when the recorder was down, or where
+        the broker does not tell; ``samples`` (int64). ``attrs`` as with :mod:`zumolib.frames.tasks`.
 
     Raises
     ------

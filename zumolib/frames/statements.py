@@ -6,15 +6,13 @@ caller wrote goes in as a parameter; text is put together from names of columns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 
+from zumolib import queries
 from zumolib.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
 
 TEXT, COUNT, SOME, REAL = "str", "int64", "Int64", "float64"
 MOMENT = "moment"  # datetime64[us] in the window's zone
+
+_ARROW = {TEXT: pa.string(), COUNT: pa.int64(), SOME: pa.int64(), REAL: pa.float64()}
+_EXTENDED = {pa.int64(): pd.Int64Dtype()}
 
 GROUPS = ("name", "queue", "worker", "state", "entry")
 
@@ -86,9 +87,15 @@ def listed(columns: Iterable[str]) -> str:
 
 
 def ask(
-    history: History, statement: str, window: Window, parts: Mapping[str, str], values: Mapping[str, Any]
+    history: History,
+    statement: str,
+    window: Window,
+    parts: Mapping[str, str],
+    values: Mapping[str, Any],
+    *,
+    by: Literal["any", "finished"] = "any",
 ) -> pa.Table:
-    """Run a statement of ``frames.sql``.
+    """Run a statement of ``frames.sql``, named there ``frame_…``.
 
     Parameters
     ----------
@@ -96,51 +103,27 @@ def ask(
         Text for its placeholders, made of names of columns.
     values
         Its parameters beside ``start`` and ``end``.
+    by
+        Whether it is about tasks that touch the window, or only about those that finished in it.
     """
-    text = _statements()[statement]
-    for name, part in parts.items():
-        text = text.replace(f"{{{name}}}", part)
-    return _select(history, text, window, values)
+    text = queries.query(f"frame_{statement}", **parts)
+    return history.select(text, window, by=by, **values)
 
 
 def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame:
     """The table's columns of these dtypes, with times in a zone; right also where no row tells the type."""
-    columns: dict[str, pd.Series] = {}
-    for name, dtype in dtypes.items():
-        values = table[name]
-        if dtype == MOMENT:
-            moments = values.cast(pa.timestamp("us", tz=zone)).to_pandas()
-            columns[name] = moments.astype(f"datetime64[us, {zone}]")
-        elif dtype in (COUNT, SOME):
-            columns[name] = values.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).astype(dtype)
-        else:
-            columns[name] = values.to_pandas().astype(dtype)
-    return pd.DataFrame(columns)
+    columns = [_column(table[name], dtype, zone) for name, dtype in dtypes.items()]
+    found = pa.Table.from_arrays(columns, names=list(dtypes)).to_pandas(types_mapper=_EXTENDED.get)
+    return found.astype(
+        {name: dtype for name, dtype in dtypes.items() if found[name].dtype != dtype and dtype != MOMENT}
+    )
+
+
+def _column(values: pa.ChunkedArray, dtype: str, zone: str) -> pa.ChunkedArray:
+    return values.cast(pa.timestamp("us", tz=zone) if dtype == MOMENT else _ARROW[dtype])
 
 
 def told(found: Shown, history: History, window: Window) -> Shown:
     """The same, with ``attrs`` that say where its numbers are from, how old and how complete."""
     found.attrs = window.provenance(history.coverage())
     return found
-
-
-@cache
-def _statements() -> dict[str, str]:
-    text = Path(__file__).with_name("frames.sql").read_text()
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def _select(history: History, text: str, window: Window, values: Mapping[str, Any]) -> pa.Table:
-    from zumolib import queries
-
-    sources = {"tasks": history.tasks, "depths": history.depths, "beats": history.workers}
-    with queries.connect() as connection:
-        for name, source in sources.items():
-            if f"{{{name}}}" in text:
-                kept = pa.Table.from_pandas(source(window.start, window.end), preserve_index=False)
-                connection.register(f"adapted_{name}", kept)
-                text = text.replace(f"{{{name}}}", f"adapted_{name}")
-        used = {k: v for k, v in values.items() if f"${k}" in text}
-        used |= {k: getattr(window, k) for k in ("start", "end") if f"${k}" in text}
-        return connection.sql(text, params=used).to_arrow_table()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,11 @@ FAILURES = {
 }  # fmt: skip
 MOMENTS = ("sent", "received", "started", "finished")
 DURATIONS = ("queue_wait", "run_time")
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+QUANTILES = ("p50", "p90", "p95", "p99", "max")
+LATENCY = {
+    "count": COUNT, "failures": COUNT, "failure_share": REAL,
+    **{f"{duration}_{quantile}": REAL for duration in DURATIONS for quantile in QUANTILES},
+}  # fmt: skip
 
 # Without a word from a task for so long, its end was lost or its worker was.
 FORGOTTEN = timedelta(days=7)
@@ -149,7 +153,8 @@ def latency(
     Parameters
     ----------
     by
-        One or several of name, queue, worker, state and entry; none gives the window as one group.
+        One or several of name, queue, worker, state and entry; none gives the window as one group. By name
+        and queue, a task that came through two queues has two rows.
     step
         By time as well: the length of one bucket.
 
@@ -158,8 +163,7 @@ def latency(
     pandas.DataFrame
         One row a group that has tasks, the longest p95 queue wait first; with `step` in order of time
         before that. With `step`, ``at`` (start of the bucket, by the tasks' end). The columns of `by`
-        (str; missing where not known). ``queue`` (the group's most frequent one), unless it is one of
-        them. ``count`` and ``failures`` (tasks), ``failure_share`` (0 to 1). For queue wait and run time
+        (str; missing where not known). ``count`` and ``failures`` (tasks), ``failure_share`` (0 to 1). For queue wait and run time
         the quantiles ``queue_wait_p50``, ``_p90``, ``_p95``, ``_p99``, ``_max`` and ``run_time_…`` in
         seconds, exact, linear between neighbours, NaN where no task of the group got that far.
 
@@ -171,33 +175,19 @@ def latency(
     columns = grouping(by)
     wanted = Condition(filters)
     buckets = None if step is None else Buckets(window, step)
-    keys = {**({"bucket": COUNT} if buckets else {}), **dict.fromkeys(columns, TEXT)}
-    groups = "" if buckets is None else f"{buckets.sql('finished')} AS bucket, "
-    parts = {"groups": groups + listed(columns), "names": listed(keys), "where": wanted.sql}
-    if "queue" in columns:
-        parts |= {"home": "NULL", "join": ""}
-    else:
-        same = " AND ".join(f"measured.{key} IS NOT DISTINCT FROM homes.{key}" for key in keys)
-        parts |= {"home": "homes.home", "join": f"LEFT JOIN homes ON {same or 'true'}"}
-    table = ask(history, "latency", window, parts, wanted.values)
-    measured = {"count": COUNT, "failures": COUNT, **{f"{m}_max": REAL for m in DURATIONS}, "home": TEXT}
-    found = frame(table, {**keys, **measured}, window.zone)
-    if "queue" not in columns:
-        found["queue"] = found["home"]
-    found["failure_share"] = found["failures"] / found["count"]
-    for measure in DURATIONS:
-        for label, values in zip(QUANTILES, _transposed(table[measure]), strict=True):
-            found[f"{measure}_{label}"] = values
+    names = [*(["bucket"] if buckets else []), *columns]
+    parts = {
+        "names": listed(names),
+        "first": listed(names[:1] if buckets else []),
+        "groups": (f"{buckets.sql('finished')} AS bucket, " if buckets else "") + listed(columns),
+        "where": wanted.sql,
+    }
+    table = ask(history, "latency", window, parts, wanted.values, by="finished")
+    dtypes = {name: COUNT if name == "bucket" else TEXT for name in names}
+    found = frame(table, dtypes | LATENCY, window.zone)
     if buckets:
-        found["at"] = buckets.starts(found["bucket"])
-    found = found.sort_values(
-        [*(["bucket"] if buckets else []), "queue_wait_p95", "run_time_p95", *columns],
-        ascending=[*([True] if buckets else []), False, False, *(True for _ in columns)],
-        ignore_index=True,
-    )
-    numbers = [f"{measure}_{label}" for measure in DURATIONS for label in (*QUANTILES, "max")]
-    shown = [*(["at"] if buckets else []), *columns, *([] if "queue" in columns else ["queue"])]
-    return told(found[[*shown, "count", "failures", "failure_share", *numbers]], history, window)
+        found.insert(0, "at", buckets.starts(found.pop("bucket")))
+    return told(found, history, window)
 
 
 def throughput(
@@ -260,7 +250,7 @@ def failures(history: History, window: Window, **filters: Unpack[Filters]) -> pd
         ``count``, ``first`` and ``last`` (when), ``example`` (the last exception as its worker reported it).
     """
     wanted = Condition(filters)
-    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values)
+    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values, by="finished")
     return told(frame(table, FAILURES, window.zone), history, window)
 
 
@@ -288,10 +278,3 @@ def inflight(
     reach = Window(min(window.start, window.end - FORGOTTEN), window.end, window.zone)
     table = ask(history, "inflight", reach, {"where": wanted.sql}, {**wanted.values, "rows": oldest})
     return told(frame(table, INFLIGHT, window.zone), history, window)
-
-
-def _transposed(quantiles: Any) -> np.ndarray:
-    """A column of lists of quantiles as one row a quantile."""
-    missing = [np.nan] * len(QUANTILES)
-    rows = [missing if values is None else values for values in quantiles.to_pylist()]
-    return np.array(rows, dtype="float64").reshape(len(rows), len(QUANTILES)).T

@@ -43,7 +43,7 @@ def seen(history: History, window: Window, *, worker: Names = None) -> pd.DataFr
         :mod:`zumolib.frames.tasks`.
     """
     wanted = Condition({"worker": worker})
-    table = ask(history, "workers", window, {"where": wanted.sql}, wanted.values)
+    table = ask(history, "seen", window, {"where": wanted.sql}, wanted.values)
     return told(frame(table, SEEN, window.zone), history, window)
 
 

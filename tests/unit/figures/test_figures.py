@@ -79,6 +79,15 @@ def test_a_group_without_a_name_says_so(latency: pd.DataFrame) -> None:
     assert any("(unknown)" in label for label in drawn.data[1].y)
 
 
+def test_a_name_that_stands_twice_is_told_with_its_queue(latency: pd.DataFrame) -> None:
+    twice = pd.concat([latency, latency.head(1).assign(queue="hr")], ignore_index=True)
+    labels = set(tasks.latency(twice).data[1].y)
+    assert "finance.tasks.sync_stripe_payments · hr  <b>24×</b>" in labels
+    assert "finance.tasks.sync_stripe_payments · payments  <b>24×</b>" in labels
+    assert "ats.tasks.generate_sitemap  <b>1×</b>" in labels
+    assert len(tasks.latency(latency.drop(columns="queue")).data) == 8, "a queue is not needed"
+
+
 def test_latency_speaks_of_tasks_that_ran_often(latency: pd.DataFrame) -> None:
     assert title(tasks.latency(latency)) == (
         "<b>sync_stripe_payments waited longest, 4.1 s at p95, and ran longest, 3.0 s</b>"

@@ -182,7 +182,6 @@ def test_latency_is_what_numpy_says(history: History, records: pd.DataFrame) -> 
     assert frame.loc[name, "queue_wait_p95"] == pytest.approx(np.percentile(waits, 95))
     assert frame.loc[name, "run_time_p50"] == pytest.approx(np.percentile(runs, 50))
     assert frame.loc[name, "run_time_max"] == runs.max()
-    assert frame.loc[name, "queue"] == "payments"
     assert frame.loc[name, "failure_share"] == pytest.approx(own["state"].eq("FAILURE").mean())
 
 
@@ -202,11 +201,11 @@ def test_latency_of_a_group_that_nobody_told_is_kept(tmp_path: Path) -> None:
     assert np.isnan(unknown["queue_wait_p50"]), "what was not told to be sent has no known wait"
 
 
-def test_the_home_of_a_group_is_its_most_frequent_queue(tmp_path: Path) -> None:
-    queues = ["hr", "ats", "ats", "hr", "emails"]  # of equals, the first by name
-    history = write(tmp_path, [Told(NOON, 1, 2, 3, queue=queue) for queue in queues])
-    assert tasks.latency(history, HOUR)["queue"].tolist() == ["ats"]
-    assert tasks.latency(history, HOUR, by=())["queue"].tolist() == ["ats"]
+def test_a_task_of_two_queues_has_two_rows_by_both(tmp_path: Path) -> None:
+    history = write(tmp_path, [Told(NOON, 1, 2, 3, queue=queue) for queue in ("hr", "ats", "ats")])
+    assert list(tasks.latency(history, HOUR)["count"]) == [3]
+    both = tasks.latency(history, HOUR, by=("name", "queue"))
+    assert both[["name", "queue", "count"]].to_numpy().tolist() == [["a.task", "ats", 2], ["a.task", "hr", 1]]
 
 
 def test_latency_puts_the_longest_wait_first(history: History) -> None:

@@ -38,7 +38,7 @@ def headline(numbers: pd.Series) -> Tiles:
 def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
     """The numbers behind the latency picture."""
     columns: dict[str, Say] = {by: lambda name: named(name, 60)}
-    if by != "queue":
+    if "queue" in frame:
         columns["queue"] = named
     columns |= {"count": number, "failures": number}
     columns |= {f"{m}_{q}": duration for m in ("queue_wait", "run_time") for q in ("p50", "p95", "max")}
@@ -95,7 +95,7 @@ def slowest(frame: pd.DataFrame, *, zone: str = "UTC") -> Table:
 def changes(frame: pd.DataFrame, *, by: str = "name", top: int = 10) -> Table:
     """Medians now and before."""
     columns: dict[str, Say] = {by: lambda name: named(name, 60)}
-    if by != "queue":
+    if "queue" in frame:
         columns["queue"] = named
     columns |= {
         "count": number, "p50_before": duration, "p50": duration, "p95_before": duration, "p95": duration,
