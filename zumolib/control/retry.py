@@ -38,8 +38,7 @@ CAVEATS = (
     "chains, groups and chords that the failed runs were part of do not go on",
 )
 NO_ARGUMENTS = (
-    "its result keeps no arguments: set result_extended, or its process was lost or ran into its time "
-    "limit; call it anew with `zumo call`"
+    "its result keeps no arguments; set result_extended for those to come, and call it anew with `zumo call`"
 )
 
 
