@@ -28,7 +28,7 @@ def backlog(frame: pd.DataFrame) -> Table:
         "rate_in": _rate, "rate_out": _rate, "oldest": duration, "drain": _drain,
     }  # fmt: skip
     names = {
-        "why": "state", "consumers": "workers", "rate_in": "in /min", "rate_out": "out /min",
+        "why": "finding", "consumers": "workers", "rate_in": "in /min", "rate_out": "out /min",
         "oldest": "oldest waits", "drain": "empty in",
     }  # fmt: skip
     note = str(frame.attrs.get("note", ""))
