@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from zumolib.frames.buckets import Buckets, step_of
+from zumolib.frames.statements import COUNT, MOMENT, REAL, SOME, TEXT, Condition, Names, ask, frame, told
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
     from zumolib.history import History
 
+SEEN = {
+    "worker": TEXT, "first": MOMENT, "last": MOMENT, "silent": REAL, "active": SOME, "processed": COUNT,
+    "load1": REAL, "clock_offset": REAL, "version": TEXT,
+}  # fmt: skip
 
-def seen(history: History, window: Window) -> pd.DataFrame:
+BEATS = {
+    "worker": TEXT, "bucket": COUNT, "active": REAL, "load1": REAL, "processed": REAL, "restarts": REAL,
+}  # fmt: skip
+
+
+def seen(history: History, window: Window, *, worker: Names = None) -> pd.DataFrame:
     """Each worker that sent a heartbeat in the window.
+
+    Parameters
+    ----------
+    worker
+        Keep these node names only; one or several.
 
     Returns
     -------
     pandas.DataFrame
-        One row a worker, by name: ``worker``; ``first`` and ``last`` heartbeat (UTC); ``silent`` (seconds
-        from the last heartbeat to the window's end: silence is no proof of death); ``active`` (most tasks
-        at once); ``processed`` (tasks it finished, over restarts); ``load1`` (highest load of its machine);
-        ``clock_offset`` (seconds, largest either way); ``version`` (last reported).
+        One row a worker, by name: ``worker`` (str); ``first`` and ``last`` heartbeat (datetime64[us] in the
+        window's zone); ``silent`` (float, seconds from the last heartbeat to the window's end: silence is no
+        proof of death); ``active`` (Int64, most tasks at once); ``processed`` (int64, tasks it finished,
+        over restarts); ``load1`` (float, highest load of its machine); ``clock_offset`` (float, seconds, the
+        largest either way); ``version`` (str, last reported). ``attrs`` as with
+        :mod:`zumolib.frames.tasks`.
     """
-    beats = history.workers(window.start, window.end).sort_values("at")
-    grouped = beats.groupby("worker", observed=True)
-    frame = grouped.agg(
-        first=("at", "min"),
-        last=("at", "max"),
-        active=("active", "max"),
-        processed=("processed", _counted),
-        load1=("load1", "max"),
-        clock_offset=("clock_offset", lambda offset: offset.abs().max()),
-        version=("sw_ver", "last"),
-    ).reset_index()
-    silent = (pd.Timestamp(window.end) - frame["last"]).dt.total_seconds()
-    frame.insert(3, "silent", silent.astype("float64"))
-    return frame
+    wanted = Condition({"worker": worker})
+    table = ask(history, "seen", window, {"where": wanted.sql}, wanted.values)
+    return told(frame(table, SEEN, window.zone), history, window)
 
 
-def _counted(totals: pd.Series) -> int:
-    """What a counter that restarts at 0 with its process counted between its first and last reading."""
-    totals = totals.dropna()
-    steps = totals.diff().dropna()
-    # After a restart the counter has fallen, and all it shows is new.
-    return int(steps.where(steps >= 0, totals.loc[steps.index]).sum())
+def load(
+    history: History,
+    window: Window,
+    *,
+    worker: Names = None,
+    step: timedelta | None = None,
+) -> pd.DataFrame:
+    """What each worker's heartbeats said, over time.
+
+    Parameters
+    ----------
+    step
+        Length of one bucket; None chooses one that a screen shows well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a worker and bucket, by worker, then time: ``worker`` (str), ``at`` (start of the bucket,
+        datetime64[us] in the window's zone), ``active`` (float, most tasks at once), ``load1`` (float,
+        highest load of its machine), ``processed`` (float, tasks that it took up), ``restarts`` (float);
+        NaN where it sent no heartbeat.
+    """
+    wanted = Condition({"worker": worker})
+    buckets = Buckets(window, step or step_of(window.end - window.start))
+    parts = {"where": wanted.sql, "bucket": buckets.sql("at")}
+    found = frame(ask(history, "beats", window, parts, wanted.values), BEATS, window.zone)
+    every = pd.DataFrame({"bucket": pd.Series(buckets.numbers(), dtype="int64")})
+    grid = found[["worker"]].drop_duplicates().sort_values("worker").merge(every, how="cross")
+    found = grid.merge(found, how="left", on=["worker", "bucket"])
+    found.insert(1, "at", buckets.starts(found.pop("bucket")))
+    return told(found, history, window)

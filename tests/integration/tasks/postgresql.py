@@ -29,8 +29,14 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[dict[str, str | int]]:
-    """Where the server listens, as Django settings; without one the test is skipped, in CI it fails."""
+def server(*settings: str) -> Iterator[dict[str, str | int]]:
+    """Where the server listens, as Django settings; without one the test is skipped, in CI it fails.
+
+    Parameters
+    ----------
+    settings
+        Of the server, beside those that spare the disk, as in ``work_mem=256MB``.
+    """
     folder = programs()
     if folder is None:
         reason = "PostgreSQL's server is not installed (apt install postgresql)"
@@ -60,7 +66,7 @@ def server() -> Iterator[dict[str, str | int]]:
             "--no-sync",
         )
         options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 " + " ".join(
-            f"-c {s}" for s in SETTINGS
+            f"-c {s}" for s in (*SETTINGS, *settings)
         )
         _run(
             owner, folder / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", home / "log", "-o", options, "start"
