@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ALL = "all"
 ACTIONS = (
     "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
-    "time limit", "grow", "shrink", "autoscale", "shutdown",
+    "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
 )  # fmt: skip
 EMPTY = "No action is on record that matches."
 
@@ -75,7 +75,11 @@ class Receipts(Panel):
         one = control.receipt.read(chosen[-1]) if chosen else None
         self._show_rows(found, one)
         if one is None:
-            raise Unfilled("Choose one by a click to read it, and to take it back." if len(found) else "")
+            raise Unfilled(
+                "Choose one by a click to read it, and to take it back."
+                if len(found)
+                else "Nothing to take back."
+            )
         if one.undo is None or one.undone_by is not None:
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)
