@@ -202,7 +202,7 @@ def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: S
     panel.refuses("every", "write it like 90 s")
     panel.fill("every", "3 s")
     expect(panel.box.locator(".js-plotly-plot .main-svg").nth(2)).to_be_visible()  # before, and after
-    receipt = panel.act(f"{ENTRY.capitalize()}: every 5 minutes → every 3 seconds")
+    receipt = panel.act(f"{ENTRY}: every 5 minutes → every 3 seconds")
     assert "verified: the effect was seen" in receipt
     assert row(stack, ENTRY)["interval"] == (3, "seconds")
     runs = int(str(before["runs"]))

@@ -12,7 +12,7 @@ from zumolib.widgets import background, fields, markup
 from zumolib.widgets.fields import Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.outcome import page
-from zumolib.widgets.panel import Panel
+from zumolib.widgets.panel import WATCHING, Panel
 from zumolib.widgets.preview import Preview
 from zumolib.widgets.style import classed
 
@@ -41,14 +41,13 @@ class Receipts(Panel):
                 fields.text("target", "Target contains", value=target, placeholder="anything"),
             ]
         )
-        super().__init__(
-            "Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone), applied=self._again
-        )
+        super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
         self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY)
         self._page = w.HTML()
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())
         self.extra.children = (self._rows.box, self._page, again)
+        WATCHING.add(self)
 
     def look(self) -> None:
         """Show the receipts, and plan to take back the one that is chosen."""
@@ -84,7 +83,8 @@ class Receipts(Panel):
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)
 
-    def _again(self, _receipt: Receipt, _plan: Plan) -> None:
+    def acted(self) -> None:
+        """Show the newest receipts."""
         values = self.form.read()
         if values is not None:
             background.run(lambda: self._latest(values), self._rows.show, self._fail)
