@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import THEMES, Lab, errors, shown
+from tests.browser.lab import THEMES, Lab
 from tests.notebooks import NOTEBOOKS, paths
 from tests.services.chromium import chromium
 from zumolib.conf import PROJECT, conf
@@ -27,20 +27,18 @@ TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 def photograph(lab: Lab, notebook: str, picture: Path, *, width: int, whole: bool = True) -> list[str]:
     """Run a notebook and photograph it; returns its errors."""
-    path = f"{NOTEBOOKS.name}/{notebook}.ipynb"
-    page = lab.open(path, width=width)
-    lab.run_all(page, path)
+    page = lab.page
+    page.set_viewport_size({"width": width, "height": 1_000})
+    lab.visit(f"{NOTEBOOKS.name}/{notebook}.ipynb", mode="doc")
+    lab.run_all()
     settle(page)
     if whole:
-        tall = shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+        tall = lab.shown.evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
         page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
         settle(page)
     picture.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=picture)
-    found = errors(page)
-    page.close()
-    lab.end_sessions()
-    return found
+    return lab.problems()
 
 
 def settle(page: Page) -> None:
@@ -68,8 +66,7 @@ def main() -> int:
     names = asked.names or [str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in paths()]
     bad = 0
     with chromium() as browser:
-        lab = Lab(browser, plan)
-        lab.end_sessions()
+        lab = Lab.open(browser, plan, width=asked.width)
         for theme in [asked.theme] if asked.theme else [] if asked.readme else list(THEMES):
             lab.theme(theme)
             for name in names:
@@ -79,6 +76,7 @@ def main() -> int:
         lab.theme("light")
         for name, picture in README.items() if asked.readme else ():
             photograph(lab, name, PROJECT / "docs" / f"{picture}.png", width=1280, whole=False)
+        lab.end_sessions()
     return min(bad, 1)
 
 

@@ -84,7 +84,7 @@ class Table:
     @property
     def _title(self) -> str:
         style = f"font-size:17px;font-weight:600;margin:8px 0 6px;font-family:{theme.FONT}"
-        return f'<p class="zumo-title" style="{style}">{escape(self.title)}</p>' if self.title else ""
+        return f'<p class="zumo-finding" style="{style}">{escape(self.title)}</p>' if self.title else ""
 
     @property
     def _note(self) -> str:

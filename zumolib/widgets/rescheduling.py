@@ -1,0 +1,166 @@
+"""Reschedule an entry: another crontab or interval, with what that does to its day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+import ipywidgets as w
+import pandas as pd
+
+from zumolib import control
+from zumolib.conf import conf
+from zumolib.control import entry as rows
+from zumolib.control.reschedule import Reschedule as Rescheduling
+from zumolib.control.when import When
+from zumolib.errors import InputError
+from zumolib.figures import schedule as draw
+from zumolib.frames import schedule
+from zumolib.frames.window import Window
+from zumolib.widgets import background, fields, markup, system, times
+from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.panel import Panel
+from zumolib.widgets.picker import Picker
+from zumolib.widgets.preview import Preview
+from zumolib.widgets.style import classed
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from zumolib.control import Plan
+
+HINTS = {
+    r"crontab|fields|never due|is no cron": "cron",
+    r"^every|interval": "every",
+    r"no time zone": "timezone",
+    r"no entry": "entry",
+}
+
+
+class Reschedule(Panel):
+    """The panel of :func:`zumolib.widgets.reschedule`."""
+
+    def __init__(self, app: Celery, *, entry: str, cron: str, every: str, zone: str) -> None:
+        form = Form(
+            [
+                Picker("entry", "Entry", value=entry, noun="entry"),
+                fields.toggle("kind", "Fires", {"by crontab": "cron", "at an interval": "every"},
+                              "every" if every else "cron"),
+                fields.text("cron", "Crontab", value=cron, placeholder="30 2 * * *", read=_cron,
+                            hint="minute hour day-of-month month day-of-week; Celery wants both days to match"),
+                fields.text("timezone", "Its time zone", placeholder="as it is", read=_zone,
+                            hint="whose wall clock it follows, like Europe/Paris"),
+                fields.text("every", "Every", value=every, placeholder="30 s", read=_every,
+                            hint="30 s, 15 min, 2 h"),
+            ]
+        )  # fmt: skip
+        super().__init__(
+            "Reschedule an entry", form, self._plan, app=app, zone=zone, hints=HINTS,
+            preview=_Times(app, zone=zone),
+        )  # fmt: skip
+        self._kinds()
+        background.run(system.entries, self._learned, self._fail)
+
+    def changed(self) -> None:
+        """Crontab and interval exclude each other."""
+        self._kinds()
+        super().changed()
+
+    def _learned(self, names: list[str]) -> None:
+        self.form["entry"].choose(names)  # type: ignore[attr-defined]
+        self.look()
+
+    def _kinds(self) -> None:
+        cron = self.form["kind"].control.value == "cron"
+        self.form.show("entry", "kind", *(("cron", "timezone") if cron else ("every",)))
+
+    def _plan(self, values: dict[str, Any]) -> Plan:
+        cron, every = values.get("cron"), values.get("every")
+        if cron is None and every is None:
+            now = When.of(rows.find(values["entry"]))
+            raise Unfilled(f"Now: {now.text}. Enter its new times.")
+        return control.reschedule.plan(
+            self.app, values["entry"], cron=cron, every=every, timezone=values.get("timezone"), zone=self.zone,
+            now=conf().now(),
+        )  # fmt: skip
+
+
+class _Times(Preview):
+    """The next firings and the density of the day, before and after."""
+
+    def __init__(self, app: Celery, *, zone: str) -> None:
+        super().__init__(zone=zone, without=("task", "queue", "enabled"))
+        self._app = app
+
+    def more(self, plan: Plan) -> list[w.Widget]:
+        if not isinstance(plan, Rescheduling) or plan.preview.empty:
+            return []
+        tables = [w.HTML(part) for part in self._tables(plan)]
+        return [classed(w.Box(tables), "pair"), classed(w.Box(self._days(plan)), "pair")]
+
+    def more_static(self, plan: Plan) -> tuple[str, str]:
+        if not isinstance(plan, Rescheduling) or plan.preview.empty:
+            return "", ""
+        both = zip(("before", "after"), (plan.firings_before, plan.firings), strict=True)
+        text = "\n".join(f"{when}: {'; '.join(frame['local'].head(3))}" for when, frame in both)
+        return "".join(self._tables(plan)), text
+
+    def _tables(self, plan: Rescheduling) -> list[str]:
+        return [
+            markup.element("section", f"Next {len(frame)} firings {when}, {self.zone}")
+            + markup.static(
+                frame, empty="It does not fire.", without=("at",) if frame["note"].any() else ("at", "note")
+            )._repr_html_()
+            for when, frame in (("as it is", plan.firings_before), ("afterwards", plan.firings))
+        ]
+
+    def _days(self, plan: Rescheduling) -> list[w.Widget]:
+        import plotly.graph_objects as go
+
+        before, after = density(self._app, plan, zone=self.zone)
+        top = max(frame.groupby("hour")["count"].sum().max() for frame in (before, after)) * 1.12
+        made = []
+        for when, frame in (("as it is", before), ("afterwards", after)):
+            figure = draw.day(frame, zone=self.zone, note=f"the whole schedule {when}, by queue")
+            figure.update_yaxes(range=[0, top]).update_layout(height=300)
+            made.append(go.FigureWidget(figure))
+        return made
+
+
+def density(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Firings of the next 24 hours by hour and queue, as it is and after the change.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame
+        As :func:`zumolib.frames.schedule.by_hour` gives them.
+    """
+    now = conf().now()
+    window = Window(now, now + timedelta(days=1), zone)
+    entries = schedule.entries(app)
+    moved = entries.copy()
+    row = moved.index[moved["name"] == plan.name][0]
+    spec: Any = plan.when.spec
+    moved.at[row, "when"] = spec
+    return tuple(schedule.by_hour(schedule.firings(frame, window), zone=zone) for frame in (entries, moved))  # type: ignore[return-value]
+
+
+def _cron(text: str) -> str | None:
+    if not text.strip():
+        return None
+    When.written(cron=text)
+    return text.strip()
+
+
+def _every(text: str) -> float | None:
+    seconds = times.seconds(text)
+    if seconds is not None:
+        When.written(every=seconds)
+    return seconds
+
+
+def _zone(text: str) -> str | None:
+    if text.strip() and text.strip() not in available_timezones():
+        raise InputError(f"{text!r} is no time zone; write it like UTC or Europe/Paris")
+    return text.strip() or None
