@@ -112,8 +112,12 @@ def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(index:
     pause.click()
     wait_until(lambda: clock.text_content() != stopped, 30, "a refresh after the pause")
 
-    process = next(p for p in stack.processes() if "ipykernel_launcher" in " ".join(p.cmdline()) and p.is_running())
-    index.page.locator(".lm-TabBar-tab", has_text="00-control-room").locator(".lm-TabBar-tabCloseIcon").click()
+    process = next(
+        p for p in stack.processes() if "ipykernel_launcher" in " ".join(p.cmdline()) and p.is_running()
+    )
+    index.page.locator(".lm-TabBar-tab", has_text="00-control-room").locator(
+        ".lm-TabBar-tabCloseIcon"
+    ).click()
     discard = index.page.locator(".jp-Dialog button", has_text="Discard")
     if discard.count():
         discard.click()

@@ -79,4 +79,8 @@ def _finding(frame: pd.DataFrame) -> str:
     )
     if not others:
         return title
-    return f"{title}; so did {listed(others)}" if len(others) < 4 else f"{title}; so did {counted(len(others), 'other')}"
+    return (
+        f"{title}; so did {listed(others)}"
+        if len(others) < 4
+        else f"{title}; so did {counted(len(others), 'other')}"
+    )

@@ -63,7 +63,9 @@ def over_time(
         figure.update_yaxes(
             range=[0, max(most * 1.12, 0.1)], showticklabels=False, showgrid=False, row=row, col=1
         )
-        strips.beside(figure, row, f"<b>{literal(named(group, 18))}</b>", x=-0.008, anchor="right", colour=colour)
+        strips.beside(
+            figure, row, f"<b>{literal(named(group, 18))}</b>", x=-0.008, anchor="right", colour=colour
+        )
         when = its[p95].idxmax().tz_convert(zone)
         text = f"up to <b>{duration(most)}</b> at {when:%a %H:%M}"
         strips.beside(figure, row, text, x=1.008, anchor="left", colour=theme.INK)

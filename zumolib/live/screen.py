@@ -148,7 +148,9 @@ def _spark(values: np.ndarray, colour: str) -> str:
             begun = False
             continue
         y = f"{base - value / highest * (height - 3):.1f}"
-        parts += [f"V{y}H{(n + 1) * step:.1f}"] if begun else [f"M{n * step:.1f} {base}V{y}H{(n + 1) * step:.1f}"]
+        parts += (
+            [f"V{y}H{(n + 1) * step:.1f}"] if begun else [f"M{n * step:.1f} {base}V{y}H{(n + 1) * step:.1f}"]
+        )
         begun = True
     parts += [f"V{base}"] if begun else []
     minutes = LOOK.total_seconds() / 60
