@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -69,8 +70,8 @@ def _finding(frame: pd.DataFrame) -> str:
     )
 
 
-def _count(value: object) -> str:
-    return "unknown" if pd.isna(value) else number(float(value))  # type: ignore[arg-type]
+def _count(value: Any) -> str:
+    return "unknown" if pd.isna(value) else number(float(value))
 
 
 def _rate(value: float) -> str:

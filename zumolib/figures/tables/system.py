@@ -8,6 +8,7 @@ import pandas as pd
 
 from zumolib.figures import theme
 from zumolib.figures.tables.table import Table, Tile, Tiles
+from zumolib.figures.words import records
 
 
 def health(frame: pd.DataFrame) -> Tiles:
@@ -19,7 +20,7 @@ def health(frame: pd.DataFrame) -> Tiles:
             f"{row.detail}; {row.remedy}" if row.remedy else row.detail,
             theme.HEALTH.get(row.state, theme.INK),
         )
-        for row in frame.itertuples()
+        for row in records(frame)
     ]
     return Tiles(tuple(tiles))
 
