@@ -130,7 +130,7 @@ def flow(frame: pd.DataFrame, *, queue: str = "", note: str = "", zone: str = "U
             remedy="Start the stack with `zumo up`, or choose a window that the history covers.",
             note=note,
         )
-    local = total.index.tz_convert(zone)
+    local = pd.DatetimeIndex(total.index).tz_convert(zone)
     at = local.tz_localize(None)
     minutes = (local[1] - local[0]).total_seconds() / 60 if len(local) > 1 else 1.0
     figure = go.Figure()

@@ -51,7 +51,7 @@ def plain(reading: Reading) -> str:
     lines = [f"{row.component}: {row.state} ({row.detail})" for row in records(reading.health)]
     lines += [f"{name}: {number(_known(value))}" for name, value in reading.numbers.items()]
     lines += [f"{row.queue}: {row.why}" for row in records(reading.queues)]
-    return "\n".join(lines)
+    return "\n".join(shown(line) for line in lines)
 
 
 @cache
@@ -205,7 +205,7 @@ def _list(
     piece: str,
     title: str,
     head: Sequence[str],
-    rows: list[tuple[str, ...]],
+    rows: Sequence[tuple[str, ...]],
     total: int,
     right: set[int],
     empty: str,

@@ -37,7 +37,8 @@ class Tiles:
     tiles: tuple[Tile, ...]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{t.label}: {t.value}" + (f" ({t.detail})" if t.detail else "") for t in self.tiles)
+        lines = [f"{t.label}: {t.value}" + (f" ({t.detail})" if t.detail else "") for t in self.tiles]
+        return "\n".join(shown(line) for line in lines)
 
     def _repr_html_(self) -> str:
         boxes = "".join(
