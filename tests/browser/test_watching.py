@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab
 from tests.waiting import wait_until
+from zumolib import inspection
 
 pytestmark = pytest.mark.timeout(500)  # seconds; a quiet machine needs 15
 
@@ -30,6 +31,11 @@ def index(lab: Lab) -> Lab:
     return lab
 
 
+def waiting(stack: Stack) -> int:
+    """Messages in the queue of the backlog."""
+    return int(inspection.depths(stack.app).set_index("queue")["ready"]["emails"])
+
+
 @pytest.fixture
 def backlog(stack: Stack) -> Iterator[int]:
     """Messages in a queue whose worker does not take them any more."""
@@ -38,12 +44,7 @@ def backlog(stack: Stack) -> Iterator[int]:
         stack.app.send_task(TASK, queue="emails")
     yield 25
     stack.app.control.add_consumer("emails", reply=True, timeout=2)
-    with stack.app.connection_for_read() as connection:
-        wait_until(
-            lambda: connection.default_channel.queue_declare("emails", passive=True).message_count == 0,
-            60,
-            "the backlog to drain",
-        )
+    wait_until(lambda: waiting(stack) == 0, 60, "the backlog to drain")
 
 
 @pytest.mark.parametrize("notebook", WATCHING)
@@ -70,8 +71,7 @@ def test_what_is_in_a_queue_takes_two_clicks_and_takes_nothing_out(
     text = index.shown.locator("table.zumo-table").nth(1).text_content() or ""
     assert TASK in text.replace("\u200b", "")
     assert index.clicks <= 2
-    with stack.app.connection_for_read() as connection:
-        assert connection.default_channel.queue_declare("emails", passive=True).message_count == backlog
+    assert waiting(stack) == backlog
 
 
 def test_which_task_got_slower_takes_two_clicks(index: Lab) -> None:

@@ -37,9 +37,6 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
             y=labels,
             orientation="h",
             marker={"color": [theme.queue_colour(queue) for queue in shown["queue"]]},
-            text=[f" {_budget(row)}" for row in records(shown)],
-            textposition="outside",
-            cliponaxis=False,
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
         )
     )
@@ -49,6 +46,16 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
         mode="markers",
         marker={"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": theme.INK}},
         hovertemplate="wanted: %{x:.1%}<extra></extra>",
+    )
+    # Beside the longest bar, so that no mark lies on it.
+    figure.add_scatter(
+        x=[1.02] * len(shown),
+        y=labels,
+        mode="text",
+        text=[_budget(row) for row in records(shown)],
+        textposition="middle right",
+        hoverinfo="skip",
+        cliponaxis=False,
     )
     figure.update_xaxes(range=[0, 1.75], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=True)
     figure.update_yaxes(showgrid=False, ticklabelstandoff=8)

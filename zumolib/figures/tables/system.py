@@ -27,4 +27,4 @@ def health(frame: pd.DataFrame) -> Tiles:
 
 def coverage(facts: Mapping[str, str]) -> Table:
     """What the history holds, as :meth:`zumolib.frames.window.Window.facts` gives it."""
-    return Table(("history", "value"), tuple(facts.items()), frozenset(), (), "Nothing is recorded yet.")
+    return Table(("history", "value"), tuple(facts.items()), frozenset(), {}, "Nothing is recorded yet.")
