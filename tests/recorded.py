@@ -184,7 +184,7 @@ class Run:
     queue: str
 
 
-def make(root: Path, *, with_past: bool = False) -> History:
+def make(root: Path | str, *, with_past: bool = False) -> History:
     """Write the history into `root` and return it; `with_past` also has the week before."""
     history = History(root)
     rng = random.Random(SEED)

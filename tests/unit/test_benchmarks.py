@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import select
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -32,7 +35,7 @@ def test_one_scale_has_no_growth() -> None:
 
 
 def run(seconds: float, mib: float = 1.0, error: str = "") -> dict[str, Any]:
-    return {"seconds": seconds, "mib": mib, "result": None, "error": error}
+    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": None, "error": error}
 
 
 # what the first and the second scale gave, what the table says of it
@@ -59,7 +62,35 @@ def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
     big = apart.run(lambda: len(bytearray(os.urandom(1)) * 50_000_000))
     assert big.result == 50_000_000
     assert big.mib > 40
-    assert big.seconds > 0
+    assert 0 < big.cpu < big.seconds * 2
     failed = apart.run(lambda: 1 / 0)
     assert failed.error.endswith("ZeroDivisionError: division by zero")
     assert apart.run(lambda: os._exit(1)).error == "the process was killed"
+
+
+def test_waiting_is_no_work() -> None:
+    waited = apart.run(lambda: select.select([], [], [], 0.2))
+    assert waited.seconds > 0.2
+    assert waited.cpu < 0.1
+
+
+def test_the_work_of_a_child_counts() -> None:
+    counting = "n = 0\nwhile n < 3_000_000: n += 1"
+    assert (
+        apart.run(lambda: subprocess.run([sys.executable, "-c", counting], check=True).returncode).cpu > 0.05
+    )
+
+
+# cpu seconds, MiB and error of several runs, what stands for them
+BEST = [
+    ([(0.3, 5, ""), (0.1, 4, ""), (0.2, 6, "")], (0.1, 6, "")),
+    ([(0.3, 5, ""), (0.1, 4, "ValueError: no")], (0.1, 5, "ValueError: no")),
+]
+
+
+@pytest.mark.parametrize(("runs", "chosen"), BEST)
+def test_the_least_disturbed_run_counts_and_a_failure_is_not_hidden(
+    runs: list[tuple[float, float, str]], chosen: tuple[float, float, str]
+) -> None:
+    found = tasks.best(apart.Run(9.9, cpu, mib, None, error) for cpu, mib, error in runs)
+    assert (found.cpu, found.mib, found.error) == chosen
