@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db.models import Model
@@ -93,6 +94,11 @@ class World:
         for row in rows:
             table[row.tenant_id].append(row)
         return dict(table)
+
+    @classmethod
+    def save_in_order(cls, rows: Sequence[Row], moment: str = "at") -> list[Row]:
+        """Insert rows of a table that only grows at its end, so that old rows lie together as they would."""
+        return cls.save(sorted(rows, key=attrgetter(moment)))
 
     @staticmethod
     def save(rows: Sequence[Row]) -> list[Row]:

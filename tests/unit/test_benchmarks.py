@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import select
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import apart, tasks
+from benchmarks import apart, control, tasks
 
 # scales, seconds, exponent of growth between the last two
 GROWTH = [
@@ -34,8 +36,8 @@ def test_one_scale_has_no_growth() -> None:
     assert math.isnan(tasks.growth((1,), (0.1,)))
 
 
-def run(seconds: float, mib: float = 1.0, error: str = "") -> dict[str, Any]:
-    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": None, "error": error}
+def run(seconds: float, mib: float = 1.0, error: str = "", mailed: int = 0) -> dict[str, Any]:
+    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": {"mailed": mailed}, "error": error}
 
 
 # what the first and the second scale gave, what the table says of it
@@ -43,6 +45,9 @@ MARKS = [
     (run(0.1), run(1.0), ""),
     (run(0.1), run(1.6), "above 1.15"),
     (run(0.001), run(0.04), ""),  # so short that it tells nothing
+    (run(0.1, mailed=10), run(1.6, mailed=160), ""),  # more letters, and no more work for each
+    (run(0.1, mailed=10), run(3.2, mailed=160), "above 1.15"),
+    (run(0.1, mailed=10), run(1.6, mailed=50), "above 1.15"),  # fewer letters excuse nothing
     (run(0.1, 3), run(1.0, 80), "memory grows"),
     (run(0.1), run(0.1, error="Traceback …\nValueError: no"), "ValueError: no"),
 ]
@@ -56,6 +61,23 @@ def test_what_is_out_of_bounds_is_marked(
     line = capsys.readouterr().out.splitlines()[1]
     assert code == (1 if mark else 0)
     assert line.strip().endswith(mark or f"{second['mib']:.0f}")
+
+
+def test_what_was_measured_in_parts_is_shown_in_one_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = (
+        {"1.0": {"it": run(0.1), "other": run(0.1)}},
+        {"10.0": {"it": run(1.0)}},
+        {"10.0": {"other": run(2.0)}},
+    )
+    files = [tmp_path / f"{number}.json" for number in range(len(measured))]
+    for file, part in zip(files, measured, strict=True):
+        file.write_text(json.dumps(part))
+    assert tasks.main(["--show", *map(str, files)]) == 1
+    _, one, other = capsys.readouterr().out.splitlines()
+    assert one.split()[:4] == ["it", "0.100", "1.000", "1.00"]
+    assert other.strip().endswith("above 1.15")
 
 
 def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
@@ -94,3 +116,24 @@ def test_the_least_disturbed_run_counts_and_a_failure_is_not_hidden(
 ) -> None:
     found = tasks.best(apart.Run(9.9, cpu, mib, None, error) for cpu, mib, error in runs)
     assert (found.cpu, found.mib, found.error) == chosen
+
+
+def test_two_sides_are_measured_in_turn_and_the_first_round_is_left_out() -> None:
+    order: list[str] = []
+    first, second = control.in_turn(2, lambda: order.append("bare"), lambda: order.append("ours"))
+    assert order == ["bare", "ours"] * 3
+    assert len(first) == len(second) == 2
+
+
+# ratio, its bound, whether it is marked
+BOUNDS = [(1.04, 1.05, False), (1.06, 1.05, True), (9.0, None, False)]
+
+
+@pytest.mark.parametrize(("ratio", "bound", "marked"), BOUNDS)
+def test_a_ratio_above_its_bound_is_marked(
+    ratio: float, bound: float | None, marked: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = control.row("it", [1.0, 1.0, 50.0], [ratio, ratio, 0.0], bound)
+    assert found["ratio"] == pytest.approx(ratio)
+    assert control.show([found]) == int(marked)
+    assert ("above" in capsys.readouterr().out) is marked

@@ -56,9 +56,10 @@ class Bucket:
         options = dict(parse_qsl(split.query))
         self.url = split._replace(query="").geturl()
         self.root = root
+        store: Any = from_url  # its overloads know the options of every provider by name
         plain = options.get("endpoint", "").startswith("http://")
         try:
-            self._store: Any = from_url(
+            self._store: Any = store(
                 self.url,
                 config=options,
                 client_options={"allow_http": plain, "timeout": "60s"},
