@@ -13,36 +13,34 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import THEMES, Lab
+from tests.browser.lab import THEMES, Lab, errors, shown
 from tests.notebooks import NOTEBOOKS, paths
 from tests.services.chromium import chromium
 from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
 
-README = {
-    "00-control-room": "control-room",
-    "10-queue-depth": "queue-depth",
-    "21-task-latency": "task-latency",
-}
+README = {"00-control-room": "control-room", "10-queue-depth": "queue-depth", "21-task-latency": "task-latency"}
 FRAME = 40  # pixels between the notebook and the window's edge
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 
 def photograph(lab: Lab, notebook: str, picture: Path, *, width: int, whole: bool = True) -> list[str]:
     """Run a notebook and photograph it; returns its errors."""
-    page = lab.page
-    page.set_viewport_size({"width": width, "height": 1_000})
-    lab.visit(f"{NOTEBOOKS.name}/{notebook}.ipynb", mode="doc")
-    lab.run_all()
+    path = f"{NOTEBOOKS.name}/{notebook}.ipynb"
+    page = lab.open(path, width=width)
+    lab.run_all(page, path)
     settle(page)
     if whole:
-        tall = lab.shown.evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+        tall = shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
         page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
         settle(page)
     picture.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=picture)
-    return lab.problems()
+    found = errors(page)
+    page.close()
+    lab.end_sessions()
+    return found
 
 
 def settle(page: Page) -> None:
@@ -70,7 +68,8 @@ def main() -> int:
     names = asked.names or [str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in paths()]
     bad = 0
     with chromium() as browser:
-        lab = Lab.open(browser, plan, width=asked.width)
+        lab = Lab(browser, plan)
+        lab.end_sessions()
         for theme in [asked.theme] if asked.theme else [] if asked.readme else list(THEMES):
             lab.theme(theme)
             for name in names:
@@ -80,7 +79,6 @@ def main() -> int:
         lab.theme("light")
         for name, picture in README.items() if asked.readme else ():
             photograph(lab, name, PROJECT / "docs" / f"{picture}.png", width=1280, whole=False)
-        lab.end_sessions()
     return min(bad, 1)
 
 

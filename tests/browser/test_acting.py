@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
+from kombu.exceptions import OperationalError
 from playwright.sync_api import expect
 
 from tests.acceptance.stack import Stack
-from tests.browser.conftest import NODE, answers
-from tests.browser.lab import Lab
+from tests.browser.acting import Desk
+from tests.browser.lab import Lab, errors
+from tests.services.processes import process
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # seconds; a quiet machine needs 15
@@ -20,13 +23,37 @@ ENTRY = "celery-health-check"
 FAILURES = 50
 
 
+NODE = "tests@here"
+
+
+@pytest.fixture(scope="module")
+def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A worker that knows the tests' tasks, in place of the stack's own; gives its log."""
+    log = tmp_path_factory.mktemp("worker") / "worker.log"
+    stack.stop_service("worker")
+    words = ["celery", "-A", "zumolib", "worker", "-n", NODE, "-c", "3", "-I", "tests.browser.tasks"]
+    environment = {**stack.environment, "ZUMO_SOLE_WORKER": "true"}
+    with process(words, log, environment):
+        wait_until(lambda: answers(stack), 60, f"the worker, see {log}")
+        yield log
+    stack.start_service("worker")
+
+
+def answers(stack: Stack) -> bool:
+    """Whether the worker answers; the broker may be down just now."""
+    try:
+        return bool(stack.app.control.ping(destination=[NODE], timeout=0.5))
+    except (redis.exceptions.ConnectionError, OperationalError):
+        return False
+
+
 @pytest.fixture(scope="module", params=["broker as started", "broker restarted"], autouse=True)
 def broker(request: pytest.FixtureRequest, stack: Stack, worker: Path) -> str:
     """The broker, the second time after a restart on which everybody has come back by himself."""
     if request.param == "broker restarted":
         stack.stop_service("valkey")
         stack.start_service("valkey")
-        answers(stack, worker)
+        wait_until(lambda: answers(stack), 60, f"the worker to come back, see {worker}")
     return str(request.param)
 
 
@@ -57,9 +84,9 @@ def running(stack: Stack) -> set[str]:
 
 
 def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab) -> None:
-    lab.visit("notebooks/50-call.ipynb")
-    lab.run_all()
-    panel = lab.panel("Call a task")
+    desk = Desk.at(lab, "50-call")
+    desk.run_all()
+    panel = desk.panel("Call a task")
     panel.fill("task", "no such task")
     panel.refuses("task", "no task contains 'no such task'")
     panel.fill("task", "tests.sum")
@@ -80,29 +107,29 @@ def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab) -> None:
     assert "to see that it adds" in receipt
     expect(panel.box.locator('.zumo-state[data-state="SUCCESS"]')).to_be_visible()
     expect(panel.box.locator(".zumo-result")).to_have_text("{'sum': 42}")
-    assert lab.problems() == []
+    assert errors(desk.page) == []
 
 
 def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
-    lab.visit("notebooks/50-call.ipynb")
-    lab.run_all()
-    panel = lab.panel("Call a task")
+    desk = Desk.at(lab, "50-call")
+    desk.run_all()
+    panel = desk.panel("Call a task")
     panel.fill("task", "tests.endless")
     panel.fill("start", "10 min")
     panel.act("Call tests.endless() on queue default at")
     task_id = panel.box.locator(".zumo-following .zumo-hint").inner_text().split()[2]
     wait_until(lambda: scheduled(stack) == {task_id}, 60, "the worker to hold it")
 
-    lab.visit("notebooks/51-revoke.ipynb")
-    lab.run_all()
-    panel = lab.panel("Revoke tasks")
+    desk = Desk.at(lab, "51-revoke")
+    desk.run_all()
+    panel = desk.panel("Revoke tasks")
     panel.fill("older", "a while")
     panel.refuses("older", "write it like 90 s, 10 min")
     panel.fill("older", "")
-    lab.click(panel.row("tests.endless"))
+    desk.click(panel.row("tests.endless"))
     assert "verified: the effect was seen" in panel.act("Terminate (TERM) 1 task of tests.endless")
     assert task_id in stack.app.control.inspect(destination=[NODE], timeout=2).revoked()[NODE]
-    assert lab.problems() == []
+    assert errors(desk.page) == []
 
 
 def scheduled(stack: Stack) -> set[str]:
@@ -115,13 +142,13 @@ def scheduled(stack: Stack) -> set[str]:
 def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
     stack: Stack, lab: Lab, endless: str
 ) -> None:
-    lab.visit()
-    lab.follow("51-revoke.ipynb")
-    lab.run_all()
-    panel = lab.panel("Revoke tasks")
-    lab.click(panel.row("tests.endless"))
+    desk = Desk.at(lab, "README")
+    desk.follow("51-revoke")
+    desk.run_all()
+    panel = desk.panel("Revoke tasks")
+    desk.click(panel.row("tests.endless"))
     receipt = panel.act("Terminate (TERM) 1 task of tests.endless")
-    assert lab.clicks <= 5
+    assert desk.clicks <= 5
     assert "verified: the effect was seen" in receipt
     assert endless not in running(stack)
     assert stack.states([endless]) == {"REVOKED"}
@@ -134,9 +161,9 @@ def test_fifty_failed_tasks_are_retried_at_once(stack: Stack, lab: Lab, tmp_path
     wait_until(lambda: stack.recorded(ids) == {"FAILURE"}, 60, "the history to know it")
     file.touch()
 
-    lab.visit("notebooks/52-retry.ipynb")
-    lab.run_all()
-    panel = lab.panel("Retry failed tasks")
+    desk = Desk.at(lab, "52-retry")
+    desk.run_all()
+    panel = desk.panel("Retry failed tasks")
     panel.fill("since", "yesterday")
     panel.refuses("since", "write it like 90 s, 10 min")
     panel.fill("since", "1 h")
@@ -162,9 +189,9 @@ def retried(stack: Stack, receipt: str | None) -> list[str]:
 
 def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: Stack, lab: Lab) -> None:
     before = row(stack, ENTRY)
-    lab.visit("notebooks/53-reschedule.ipynb")
-    lab.run_all()
-    panel = lab.panel("Reschedule an entry")
+    desk = Desk.at(lab, "53-reschedule")
+    desk.run_all()
+    panel = desk.panel("Reschedule an entry")
     panel.fill("entry", ENTRY)
     panel.fill("cron", "61 * * * *")
     panel.refuses("cron", "61")
@@ -175,14 +202,14 @@ def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: S
     panel.refuses("every", "write it like 90 s")
     panel.fill("every", "3 s")
     expect(panel.box.locator(".js-plotly-plot .main-svg").nth(2)).to_be_visible()  # before, and after
-    receipt = panel.act(f"{ENTRY.capitalize()}: every 5 minutes → every 3 seconds")
+    receipt = panel.act(f"{ENTRY}: every 5 minutes → every 3 seconds")
     assert "verified: the effect was seen" in receipt
     assert row(stack, ENTRY)["interval"] == (3, "seconds")
     runs = int(str(before["runs"]))
     wait_until(lambda: int(str(row(stack, ENTRY)["runs"])) >= runs + 2, 60, "beat to fire it twice")
 
     number = panel.receipt.get_attribute("data-receipt")
-    lab.click(panel.box.locator("button.zumo-undo"))
+    desk.click(panel.box.locator("button.zumo-undo"))
     expect(panel.box.locator(f'.zumo-receipt:not([data-receipt="{number}"])')).to_contain_text("verified")
     assert row(stack, ENTRY)["interval"] == before["interval"]
-    assert lab.problems() == []
+    assert errors(desk.page) == []

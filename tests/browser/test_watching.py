@@ -10,25 +10,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.acceptance.stack import Stack
-from tests.browser.lab import Lab
+from tests.browser.lab import Lab, errors, shown
 from tests.waiting import wait_until
 from zumolib import inspection
 
 pytestmark = pytest.mark.timeout(500)  # seconds; a quiet machine needs 15
 
+INDEX = "notebooks/README.ipynb"
 WATCHING = ("00-control-room", "10-queue-depth", "11-workers", "20-schedule-density", "21-task-latency")
 TASK = "zumodra.celery.debug_task"
 
 
+@dataclass
+class Clicks:
+    """A page on which every click counts."""
+
+    lab: Lab
+    page: Page
+    count: int = field(default=0)
+
+    def follow(self, notebook: str) -> None:
+        """Click on the index's link to a notebook, and wait until it is there."""
+        self.count += 1
+        shown(self.page).locator(f'a[href*="{notebook}"]').first.click()
+        self.lab.ready(self.page, f"notebooks/{notebook}.ipynb")
+
+    def run_all(self, notebook: str) -> None:
+        """Click on the button that runs all, and wait until all has run."""
+        self.count += 1
+        self.lab.run_all(self.page, f"notebooks/{notebook}.ipynb", seconds=200)
+
+
 @pytest.fixture
-def index(lab: Lab) -> Lab:
+def index(lab: Lab) -> Clicks:
     """The index, open in JupyterLab, and no click yet."""
-    lab.visit()
-    return lab
+    return Clicks(lab, lab.open(INDEX, mode="lab"))
 
 
 def waiting(stack: Stack) -> int:
@@ -48,56 +70,58 @@ def backlog(stack: Stack) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("notebook", WATCHING)
-def test_it_opens_from_the_index_and_runs_without_an_error(index: Lab, notebook: str) -> None:
+def test_it_opens_from_the_index_and_runs_without_an_error(index: Clicks, notebook: str) -> None:
     index.follow(notebook)
-    index.run_all()
-    assert index.problems() == []
-    assert index.clicks == 2
+    index.run_all(notebook)
+    assert errors(index.page) == []
+    assert index.count == 2
 
 
-def test_which_queue_is_backed_up_and_why_takes_one_click(index: Lab, backlog: int) -> None:
-    index.run_all()
-    finding = index.shown.locator(".zumo-finding").first.text_content()
+def test_which_queue_is_backed_up_and_why_takes_one_click(index: Clicks, backlog: int) -> None:
+    index.run_all("README")
+    finding = shown(index.page).locator(".zumo-finding").first.text_content()
     assert finding == f"emails is backed up: {backlog} messages wait, and no worker takes from it"
-    assert index.clicks <= 2
-    assert index.problems() == []
+    assert index.count <= 2
+    assert errors(index.page) == []
 
 
 def test_what_is_in_a_queue_takes_two_clicks_and_takes_nothing_out(
-    index: Lab, backlog: int, stack: Stack
+    index: Clicks, backlog: int, stack: Stack
 ) -> None:
     index.follow("10-queue-depth")
-    index.run_all()
-    text = index.shown.locator("table.zumo-table").nth(1).text_content() or ""
+    index.run_all("10-queue-depth")
+    text = shown(index.page).locator("table.zumo-table").nth(1).text_content() or ""
     assert TASK in text.replace("\u200b", "")
-    assert index.clicks <= 2
+    assert index.count <= 2
     assert waiting(stack) == backlog
 
 
-def test_which_task_got_slower_takes_two_clicks(index: Lab) -> None:
+def test_which_task_got_slower_takes_two_clicks(index: Clicks) -> None:
     index.follow("21-task-latency")
-    index.run_all()
-    title = index.shown.locator(".js-plotly-plot .gtitle").first
+    index.run_all("21-task-latency")
+    title = shown(index.page).locator(".js-plotly-plot .gtitle").first
     title.wait_for(timeout=60_000)
     # A stack of minutes has no week before, which is told as well.
     assert "7 days before" in (title.text_content() or "")
-    assert index.clicks <= 2
+    assert index.count <= 2
 
 
-def test_no_figure_offers_to_send_its_data_anywhere(index: Lab) -> None:
+def test_no_figure_offers_to_send_its_data_anywhere(index: Clicks) -> None:
     index.follow("20-schedule-density")
-    index.run_all()
-    buttons = index.shown.locator(".modebar-btn")
+    index.run_all("20-schedule-density")
+    buttons = shown(index.page).locator(".modebar-btn")
     buttons.first.wait_for(state="attached", timeout=60_000)
     titles = [button.get_attribute("data-title") or "" for button in buttons.all()]
     assert any("Download" in title for title in titles)
     assert [title for title in titles if "hare" in title or "Cloud" in title or "Studio" in title] == []
 
 
-def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(index: Lab, stack: Stack) -> None:
+def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(
+    index: Clicks, stack: Stack
+) -> None:
     index.follow("00-control-room")
-    index.run_all()
-    room = index.shown.locator(".zumo-control-room")
+    index.run_all("00-control-room")
+    room = shown(index.page).locator(".zumo-control-room")
     clock = room.locator(".soft", has_text="As of").first
     first = clock.text_content()
     wait_until(lambda: clock.text_content() != first, 30, "a refresh")
@@ -124,19 +148,19 @@ def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(index:
     wait_until(lambda: not _refreshes(process), 40, "the kernel to come to rest")
 
 
-def test_a_lost_broker_is_a_state_and_its_return_as_well(index: Lab, stack: Stack) -> None:
+def test_a_lost_broker_is_a_state_and_its_return_as_well(index: Clicks, stack: Stack) -> None:
     index.follow("00-control-room")
-    index.run_all()
-    room = index.shown.locator(".zumo-control-room")
+    index.run_all("00-control-room")
+    room = shown(index.page).locator(".zumo-control-room")
     try:
         stack.stop_service("valkey")
         wait_until(lambda: "broker: down" in (room.text_content() or ""), 60, "the loss to be shown")
-        assert index.problems() == []
+        assert errors(index.page) == []
         assert "database: ok" in (room.text_content() or "")
     finally:
         stack.start_service("valkey")
     wait_until(lambda: "broker: ok" in (room.text_content() or ""), 60, "the return to be shown")
-    assert index.problems() == []
+    assert errors(index.page) == []
 
 
 def _refreshes(process: object) -> bool:

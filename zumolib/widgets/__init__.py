@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zumolib.widgets import system
+from zumolib import orm, target
 from zumolib.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def call(
     """
     from zumolib.widgets.calling import Call
 
-    return Call(app or system.app(), name=name, arguments=arguments, start=start, zone=zone)
+    return Call(app or _app(), name=name, arguments=arguments, start=start, zone=zone)
 
 
 def revoke(
@@ -65,7 +65,7 @@ def revoke(
     from zumolib.widgets.revoking import Revoke
 
     return Revoke(
-        app or system.app(), name=name, queue=queue, state=state, older=older, terminate=terminate, zone=zone
+        app or _app(), name=name, queue=queue, state=state, older=older, terminate=terminate, zone=zone
     )
 
 
@@ -76,7 +76,7 @@ def retry(
     """Retry failed tasks of the last `hours`, from their real arguments."""
     from zumolib.widgets.retrying import Retry
 
-    return Retry(app or system.app(), name=name, queue=queue, error=error, hours=hours, zone=zone)
+    return Retry(app or _app(), name=name, queue=queue, error=error, hours=hours, zone=zone)
 
 
 def reschedule(
@@ -95,21 +95,21 @@ def reschedule(
     """
     from zumolib.widgets.rescheduling import Reschedule
 
-    return Reschedule(app or system.app(), entry=entry, cron=cron, every=every, zone=zone)
+    return Reschedule(app or _app(), entry=entry, cron=cron, every=every, zone=zone)
 
 
 def entry(name: str = "", *, action: str = "disable", zone: str = "UTC", app: Celery | None = None) -> Panel:
     """Enable, disable or run entries now; `action` is one of these: ``enable``, ``disable``, ``run now``."""
     from zumolib.widgets.entries import Entry
 
-    return Entry(app or system.app(), entry=name, action=action, zone=zone)
+    return Entry(app or _app(), entry=name, action=action, zone=zone)
 
 
 def queue(name: str = "", *, action: str = "pause", zone: str = "UTC", app: Celery | None = None) -> Panel:
     """Pause, resume or purge a queue; `action` is ``pause``, ``resume`` or ``purge``."""
     from zumolib.widgets.queues import Queue
 
-    return Queue(app or system.app(), queue=name, action=action, zone=zone)
+    return Queue(app or _app(), queue=name, action=action, zone=zone)
 
 
 def limits(
@@ -119,7 +119,7 @@ def limits(
     """Change a task's rate limit (``10/m``), or its soft and hard time limits (``5 min``)."""
     from zumolib.widgets.limiting import Limits
 
-    return Limits(app or system.app(), task=task, rate=rate, soft=soft, hard=hard, zone=zone)
+    return Limits(app or _app(), task=task, rate=rate, soft=soft, hard=hard, zone=zone)
 
 
 def pool(
@@ -128,7 +128,7 @@ def pool(
     """Resize or end workers; `action` is ``grow``, ``shrink``, ``autoscale`` or ``shutdown``."""
     from zumolib.widgets.pools import Pool
 
-    return Pool(app or system.app(), worker=worker, action=action, count=count, zone=zone)
+    return Pool(app or _app(), worker=worker, action=action, count=count, zone=zone)
 
 
 def receipts(
@@ -137,7 +137,7 @@ def receipts(
     """The last actions, with a way to take one back."""
     from zumolib.widgets.actions import Receipts
 
-    return Receipts(app or system.app(), action=action, target=target, limit=limit, zone=zone)
+    return Receipts(app or _app(), action=action, target=target, limit=limit, zone=zone)
 
 
 def table(frame: pd.DataFrame, **options: Any) -> Shown:
@@ -145,3 +145,8 @@ def table(frame: pd.DataFrame, **options: Any) -> Shown:
     from zumolib.widgets.grid import Shown
 
     return Shown(frame, **options)
+
+
+def _app() -> Celery:
+    orm.ready()
+    return target.app()

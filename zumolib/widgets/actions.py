@@ -12,7 +12,7 @@ from zumolib.widgets import background, fields, markup
 from zumolib.widgets.fields import Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.outcome import page
-from zumolib.widgets.panel import Panel
+from zumolib.widgets.panel import WATCHING, Panel
 from zumolib.widgets.preview import Preview
 from zumolib.widgets.style import classed
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ALL = "all"
 ACTIONS = (
     "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
-    "time limit", "grow", "shrink", "autoscale", "shutdown",
+    "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
 )  # fmt: skip
 EMPTY = "No action is on record that matches."
 
@@ -41,14 +41,13 @@ class Receipts(Panel):
                 fields.text("target", "Target contains", value=target, placeholder="anything"),
             ]
         )
-        super().__init__(
-            "Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone), applied=self._again
-        )
+        super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
         self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY)
         self._page = w.HTML()
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())
         self.extra.children = (self._rows.box, self._page, again)
+        WATCHING.add(self)
 
     def look(self) -> None:
         """Show the receipts, and plan to take back the one that is chosen."""
@@ -75,12 +74,17 @@ class Receipts(Panel):
         one = control.receipt.read(chosen[-1]) if chosen else None
         self._show_rows(found, one)
         if one is None:
-            raise Unfilled("Choose one by a click to read it, and to take it back." if len(found) else "")
+            raise Unfilled(
+                "Choose one by a click to read it, and to take it back."
+                if len(found)
+                else "Nothing to take back."
+            )
         if one.undo is None or one.undone_by is not None:
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)
 
-    def _again(self, _receipt: Receipt, _plan: Plan) -> None:
+    def acted(self) -> None:
+        """Show the newest receipts."""
         values = self.form.read()
         if values is not None:
             background.run(lambda: self._latest(values), self._rows.show, self._fail)

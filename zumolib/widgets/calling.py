@@ -115,14 +115,35 @@ class Call(Panel):
         if "json" in values:
             args, kwargs = values["json"]
         else:
-            args, kwargs = [], {}
-            for field, value in values.items():
-                if field.startswith(ARGUMENT) and value is not UNSET:
-                    _collect(field.removeprefix(ARGUMENT), value, args, kwargs)
+            args, kwargs = self._typed(values)
         return control.call.plan(
             self.app, name, args, kwargs, queue=values["queue"], priority=values["priority"],
             eta=values["start"], expires=values["expires"], known=self._known,
         )  # fmt: skip
+
+    def _typed(self, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Arguments out of the fields of the parameters; named ones, except before more positional ones."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        extra: list[Any] = []
+        for parameter in self._known[values["task"]].parameters or ():
+            value = values[_field_name(parameter)]
+            match parameter.kind:
+                case _ if value is UNSET:
+                    continue
+                case "*args":
+                    extra = value
+                case "**kwargs":
+                    kwargs |= value
+                case _:
+                    kwargs[parameter.name] = value
+        if extra:
+            for parameter in self._known[values["task"]].parameters or ():
+                if parameter.kind == "positional":
+                    if parameter.name not in kwargs:
+                        raise InputError(f"enter {parameter.name} too: *args come after it")
+                    args.append(kwargs.pop(parameter.name))
+        return [*args, *extra], kwargs
 
     def _follow(self, _receipt: Receipt, plan: Plan) -> None:
         if isinstance(plan, control.call.Call):
@@ -132,9 +153,13 @@ class Call(Panel):
 UNSET = object()
 
 
+def _field_name(parameter: Parameter) -> str:
+    return ARGUMENT + parameter.name
+
+
 def _argument(parameter: Parameter) -> Field:
     """The field of one parameter."""
-    name = f"{ARGUMENT}{'*' * parameter.kind.count('*')}{parameter.name}"
+    name = _field_name(parameter)
     label = parameter.name + (f": {parameter.type}" if parameter.type else "")
     if parameter.kind == "*args":
         return fields.text(name, f"*{label}", read=_listed, placeholder="none", hint='a JSON list: ["a", 1]')
@@ -152,15 +177,6 @@ def _argument(parameter: Parameter) -> Field:
 
     given = "required" if parameter.required else f"default {markup.plain(parameter.default, 60)}"
     return fields.text(name, label, read=read, placeholder=given)
-
-
-def _collect(name: str, value: Any, args: list[Any], kwargs: dict[str, Any]) -> None:
-    if name.startswith("**"):
-        kwargs.update(value)
-    elif name.startswith("*"):
-        args.extend(value)
-    else:
-        kwargs[name] = value
 
 
 def as_json(text: str) -> tuple[list[Any], dict[str, Any]]:

@@ -70,7 +70,8 @@ def _missing(column: pd.Series) -> bool:
 
 def heading(column: str, frame: pd.DataFrame, zone: str) -> str:
     """A column's name as a heading; of a time, with its zone."""
-    name = column.replace("_", " ")
+    # A table has one colour a row: beside a queue, a worker's state of a task has none.
+    name = "state now" if column == "state" and "queue" in frame else column.replace("_", " ")
     return f"{name} ({zone})" if isinstance(frame[column].dtype, pd.DatetimeTZDtype) else name
 
 

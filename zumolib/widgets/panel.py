@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from threading import Event
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import ipywidgets as w
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 TYPING = 0.35  # seconds without a key, after which what was typed is planned
 DANGEROUS = ("purge", "revoke", "shutdown", "shrink")
+
+WATCHING: WeakSet[Panel] = WeakSet()  # panels that show what the others did
+LABEL = 64  # characters on the button
 
 Planner = Callable[[dict[str, Any]], "Plan"]
 
@@ -186,8 +190,7 @@ class Panel:
             self._forget()
             return
         self.plan = plan
-        verb = plan.summary[:1].upper() + plan.summary[1:]
-        self._confirm.description = markup.plain(verb if len(verb) <= 60 else f"{verb[:59]}…")
+        self._confirm.description = label(plan)
         self._confirm.tooltip = markup.plain(plan.summary, 1_000)
         self._confirm.button_style = "danger" if plan.action in DANGEROUS else "primary"
         self._confirm.disabled = bool(self._forbidden)
@@ -215,25 +218,33 @@ class Panel:
         self._outcome.show(receipt)
         if self._applied is not None:
             self._applied(receipt, plan)
+        for panel in list(WATCHING):
+            panel.acted()
+
+    def acted(self) -> None:
+        """An action of this notebook has ended; for those that are in :data:`WATCHING`."""
 
     def _broke_off(self, error: Exception) -> None:
-        self._end()
+        self._end(ended="Not done")
         if not isinstance(error, ControlError) or error.receipt is None:
             self._fail(error)
             return
         pk = error.receipt
-        self._say("problem", str(error))
+        for panel in list(WATCHING):
+            panel.acted()
         background.run(lambda: control.receipt.read(pk), self._outcome.show, self._fail)
 
-    def _end(self) -> None:
+    def _end(self, ended: str = "Done") -> None:
         self.busy = False
         self._say("", "")
-        self._confirm.description, self._confirm.button_style = "Done", ""
+        self._confirm.description, self._confirm.button_style = ended, ""
         self._running.layout.display = self._cancel.layout.display = "none"
 
     def _undone(self) -> None:
         """What was planned on is not so any more."""
         self._forget()
+        for panel in list(WATCHING):
+            panel.acted()
 
     def _step(self, done: int, total: int) -> None:
         self._progress.max, self._progress.value = max(total, 1), done
@@ -253,3 +264,12 @@ class Panel:
         except ReadOnly as refused:
             return str(refused)
         return ""
+
+
+def label(plan: Plan) -> str:
+    """What the button says: the plan's summary, shortened at its colon where it is long."""
+    text = plan.summary
+    if len(text) > LABEL and ": " in text:
+        text = text.rpartition(": ")[0]
+    text = markup.plain(text if len(text) <= LABEL else f"{text[: LABEL - 1]}…")
+    return text if text.startswith(plan.target) else text[:1].upper() + text[1:]

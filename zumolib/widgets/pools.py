@@ -74,7 +74,7 @@ class Pool(Panel):
                 return control.pool.shrink(self.app, workers, values["count"])
             case "autoscale":
                 return control.pool.autoscale(self.app, workers, least=values["least"], most=values["most"])
-        return control.pool.shutdown(self.app, workers)
+        return control.shutdown.plan(self.app, workers)
 
 
 def _whole(text: str) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 import ipywidgets as w
 import pandas as pd
+import plotly.graph_objects as go
 
 from zumolib import control
 from zumolib.conf import conf
@@ -116,16 +118,21 @@ class _Times(Preview):
         ]
 
     def _days(self, plan: Rescheduling) -> list[w.Widget]:
-        import plotly.graph_objects as go
-
         before, after = density(self._app, plan, zone=self.zone)
         top = max(frame.groupby("hour")["count"].sum().max() for frame in (before, after)) * 1.12
         made = []
         for when, frame in (("as it is", before), ("afterwards", after)):
             figure = draw.day(frame, zone=self.zone, note=f"the whole schedule {when}, by queue")
-            figure.update_yaxes(range=[0, top]).update_layout(height=300)
-            made.append(go.FigureWidget(figure))
+            made.append(drawn(figure.update_yaxes(range=[0, top]).update_layout(height=340)))
         return made
+
+
+def drawn(figure: go.Figure) -> w.Output:
+    """A figure inside a panel, drawn as JupyterLab draws those of cells."""
+    shown = w.Output()
+    data = {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
+    shown.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+    return shown
 
 
 def density(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""The system that the widgets operate on: its app, its workers, its entries."""
+"""The system that the widgets operate on: its workers and its entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zumolib import control, orm
 from zumolib.conf import conf
-from zumolib.errors import HistoryError, InputError
+from zumolib.errors import HistoryError
 from zumolib.history import History
 
 if TYPE_CHECKING:
@@ -16,24 +16,6 @@ if TYPE_CHECKING:
     from zumolib.control.fleet import Fleet
 
 HEARTBEATS = 60  # seconds; a worker that sent one this lately is expected to answer
-
-
-def app() -> Celery:
-    """The app that ``ZUMO_APP`` names.
-
-    Raises
-    ------
-    InputError
-        When there is none.
-    """
-    from celery.app.utils import find_app
-
-    orm.ready()
-    name = conf().ZUMO_APP
-    try:
-        return find_app(name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"ZUMO_APP={name!r}: no Celery app is found by it ({error}); correct it") from None
 
 
 def look(app: Celery) -> Fleet:
