@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from zumolib import conf as settings
 from zumolib import queues
 from zumolib.conf import conf
 from zumolib.errors import ScheduleError
+from zumolib.signatures import describe, first_line
 
 settings.use_django()
 
@@ -128,6 +130,19 @@ def rate_limited(state: Any) -> dict[str, Any]:
                 "every": 1 / bucket.fill_rate,
             }
     return held
+
+
+@inspect_command()
+def signatures(state: Any) -> dict[str, Any]:
+    """Parameters and first line of description of each task, by name."""
+    told = {}
+    for name, task in state.app.tasks.items():
+        parameters = describe(task.run)
+        told[name] = {
+            "parameters": None if parameters is None else [asdict(p) for p in parameters],
+            "doc": first_line(task.run),
+        }
+    return told
 
 
 @beat_init.connect

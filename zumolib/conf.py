@@ -7,9 +7,12 @@ prints all of them with where each came from.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import re
+import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +25,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from zumolib.errors import ConfError
+from zumolib.masking import KEYS
 
 PROJECT = Path(__file__).resolve().parent.parent
 STATE_FILE = "stack.json"
@@ -170,6 +174,9 @@ class Conf(BaseSettings):
         description="no other worker is on this broker, so what a killed one left is given back at once",
     )
     ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
+    ZUMO_MASKED_KEYS: Listed = Field(
+        KEYS, description="keys whose values are hidden in arguments that are stored or shown"
+    )
     ZUMO_MIN_FREE_MB: int = Field(
         300, ge=0, description="free disk space, in MB, without which nothing is started"
     )
@@ -278,6 +285,25 @@ def conf() -> Conf:
 def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for a process that we start."""
     return {**os.environ, **(extra or {})}
+
+
+def headless() -> bool:
+    """Whether this is a notebook's kernel that no person sits before: papermill's, nbconvert's, nbclient's.
+
+    Jupyter's server names the notebook to the kernels of its sessions; whoever runs a notebook without a
+    server does not.
+    """
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and kernel.IPKernelApp.initialized() and not os.environ.get("JPY_SESSION_NAME")
+
+
+def person() -> str:
+    """Who acts here: the user's name and the machine's."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def use_django() -> None:

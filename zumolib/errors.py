@@ -9,7 +9,9 @@
     ├── BrokerError           the broker or the result backend does not answer
     ├── ScheduleError         an entry cannot be installed
     ├── HistoryError          the history cannot be written or read
-    └── ReportError           a notebook failed; what was made is kept
+    ├── ReportError           a notebook failed; what was made is kept
+    ├── ReadOnly              an action is refused, nothing was touched
+    └── ControlError          an action failed or broke off; its receipt says what was done
 
 A message names the value and says what to do next. The docstring of a class is its default message.
 """
@@ -56,3 +58,15 @@ class HistoryError(ZumoError):
 
 class ReportError(ZumoError):
     """A notebook failed; what was made is kept."""
+
+
+class ReadOnly(ZumoError):
+    """Actions on the running system are refused here."""
+
+
+class ControlError(ZumoError):
+    """An action failed or broke off; its receipt says what was done."""
+
+    def __init__(self, message: str | None = None, *, receipt: int | None = None) -> None:
+        super().__init__(message)
+        self.receipt = receipt  # id of the receipt

@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_beat",
     "tasks",
+    "zumolib.receipts",
     "zumolib.web",
 ]
 MIDDLEWARE = [

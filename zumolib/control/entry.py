@@ -1,0 +1,122 @@
+"""One entry of the schedule: found by its name, compared, and changed as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from zumolib import orm
+from zumolib.control.when import When
+from zumolib.errors import InputError, ScheduleError, ZumoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from celery import Celery
+    from django_celery_beat.models import PeriodicTask
+
+BEAT_INTERVAL = 5  # seconds between beat's looks at the schedule, where the app does not say
+
+
+def find(name: str) -> PeriodicTask:
+    """The row of this name.
+
+    Raises
+    ------
+    InputError
+        When there is none.
+    """
+    orm.ready()
+    from django_celery_beat.models import PeriodicTask
+
+    with database_errors():
+        row = _related().filter(name=name).first()
+        if row is None:
+            near = PeriodicTask.objects.filter(name__icontains=name).values_list("name", flat=True)[:3]
+            hint = f"did you mean {', '.join(near)}?" if near else "`zumo schedule list` shows all names"
+            raise InputError(f"there is no entry {name!r}; {hint}")
+    return row
+
+
+def snapshot(row: PeriodicTask) -> dict[str, Any]:
+    """What an action on an entry may change, as JSON."""
+    return {
+        "when": When.of(row).to_json(),
+        "enabled": row.enabled,
+        "last_run_at": row.last_run_at.isoformat() if row.last_run_at else None,
+    }
+
+
+def change(name: str, before: dict[str, Any], edit: Callable[[PeriodicTask], None]) -> dict[str, Any]:
+    """Edit an entry that is still as it was planned on; returns its snapshot afterwards.
+
+    Raises
+    ------
+    ScheduleError
+        When somebody changed it meanwhile; nothing is written then.
+    """
+    from django.core.exceptions import ValidationError
+    from django.db import transaction
+
+    with database_errors(), transaction.atomic():
+        row = _related().filter(name=name).first()
+        if row is None:
+            raise ScheduleError(f"entry {name!r} was deleted meanwhile; nothing was changed")
+        now = snapshot(row)
+        if any(now[key] != before[key] for key in ("when", "enabled")):
+            raise ScheduleError(f"entry {name!r} was changed meanwhile; plan anew")
+        edit(row)
+        try:
+            row.save()  # tells beat; an update of the query set would not
+        except ValidationError as error:
+            raise ScheduleError(f"entry {name!r}: {'; '.join(error.messages)}") from None
+        return snapshot(row)
+
+
+def due_at_once(row: PeriodicTask, when: When, last_run_at: datetime, now: datetime) -> bool:
+    """Whether beat, counting from this dispatch, would send it immediately."""
+    if when.every is not None:
+        return last_run_at + timedelta(seconds=when.every) <= now
+    first = when.next(1, now=last_run_at)
+    return first.empty or first["at"].iloc[0] <= now
+
+
+def count_from(row: PeriodicTask, last_run_at: datetime | None) -> None:
+    """Set the dispatch that beat counts from; None counts from the row's change, which is now.
+
+    Of a row with a start time and no dispatch beat thinks that it was due long ago, and sends it at once.
+    """
+    row.last_run_at = datetime.now(UTC) if last_run_at is None and row.start_time else last_run_at
+
+
+def parse(moment: str | None) -> datetime | None:
+    """A moment of a snapshot."""
+    return datetime.fromisoformat(moment).astimezone(UTC) if moment else None
+
+
+def beat_caveat(app: Celery) -> str:
+    """How soon beat follows."""
+    seconds = app.conf.beat_max_loop_interval or BEAT_INTERVAL
+    return f"beat notices within {seconds:g} s, if it runs"
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn the database's errors into one with the remedy."""
+    from django.db import DatabaseError, InterfaceError
+
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ZumoError(
+            f"the database does not answer ({reason}); see DATABASE_URL in `zumo conf`, then run `zumo migrate`"
+        ) from error
+
+
+def _related() -> Any:
+    from django_celery_beat.models import PeriodicTask
+
+    return PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked")

@@ -1,0 +1,95 @@
+"""Follow a task that was sent to its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from celery.exceptions import TimeoutError as NotReady
+
+from zumolib.conf import conf
+from zumolib.control.sending import backend_errors
+from zumolib.masking import mask_text, mask_value
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from celery.result import AsyncResult
+
+
+@dataclass(frozen=True)
+class Change:
+    """One state that a followed task came into."""
+
+    state: str
+    at: datetime  # UTC, when it was seen
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of a task."""
+
+    id: str
+    state: str
+    result: Any  # or the exception; None while there is none
+    traceback: str | None
+    changes: tuple[Change, ...]
+    ready: bool
+
+    @property
+    def text(self) -> str:
+        """The result or the error as one masked text."""
+        keys = conf().ZUMO_MASKED_KEYS
+        if isinstance(self.result, BaseException):
+            return mask_text(f"{type(self.result).__name__}: {self.result}", keys)
+        return "" if self.result is None else repr(mask_value(self.result, keys))
+
+
+def follow(
+    app: Celery,
+    task_id: str,
+    *,
+    timeout: float = 60.0,
+    changed: Callable[[Change], None] | None = None,
+) -> Followed:
+    """Wait for a task's result, told by the result backend as it happens.
+
+    Parameters
+    ----------
+    timeout
+        Seconds after which it is given up; the task itself goes on.
+    changed
+        Called with each new state.
+
+    Raises
+    ------
+    BrokerError
+        When the result backend does not answer.
+    """
+    result: AsyncResult = app.AsyncResult(task_id)
+    changes: list[Change] = []
+
+    def note(state: str) -> None:
+        if not changes or changes[-1].state != state:
+            changes.append(Change(state, datetime.now(UTC)))
+            if changed is not None:
+                changed(changes[-1])
+
+    end = time.monotonic() + timeout
+    with backend_errors(app):
+        try:
+            result.get(
+                timeout=max(0.001, end - time.monotonic()),
+                propagate=False,
+                interval=0.1,
+                on_message=lambda meta: note(str(meta.get("status"))),
+            )
+        except NotReady:
+            note(str(result.state))
+            return Followed(task_id, str(result.state), None, None, tuple(changes), ready=False)
+        note(str(result.state))
+        return Followed(
+            task_id, str(result.state), result.result, result.traceback, tuple(changes), ready=True
+        )

@@ -1,0 +1,207 @@
+"""Receipts: written before an action starts, completed after it, and read again."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from zumolib import orm
+from zumolib.conf import conf, person
+from zumolib.control.run import Run
+from zumolib.errors import ControlError, InputError
+from zumolib.masking import mask_value
+
+if TYPE_CHECKING:
+    from zumolib.control.plan import Plan
+    from zumolib.receipts.models import Receipt as Row
+
+# Rows of a preview that a receipt keeps; the count is always whole.
+MOST_AFFECTED = 1_000
+
+COLUMNS = {
+    "id": "int64", "started_at": "datetime64[us, UTC]", "actor": "str", "action": "str", "target": "str",
+    "state": "str", "verified": "boolean", "affected_count": "int64", "reason": "str", "outcome": "str",
+    "undo": "str",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The record of one action."""
+
+    id: int
+    action: str
+    target: str
+    summary: str
+    actor: str  # who
+    reason: str  # why
+    started_at: datetime  # UTC
+    finished_at: datetime | None
+    state: str  # started, done, partly, cancelled or failed
+    outcome: str  # one sentence
+    verified: bool | None  # None: could not be checked
+    asked: dict[str, Any]
+    affected: list[dict[str, Any]]  # rows of the preview, at most MOST_AFFECTED
+    affected_count: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    steps: list[dict[str, Any]]  # target, ok, outcome
+    caveats: list[str]
+    undo: dict[str, Any] | None  # action and arguments of the way back
+    undoes: int | None  # receipt that this action took back
+    undone_by: int | None  # receipt of the action that took this back
+    process: str  # machine and process
+
+    @property
+    def ok(self) -> bool:
+        """Whether all was done, and nothing speaks against its effect."""
+        return self.state == "done" and self.verified is not False
+
+    @property
+    def how_to_undo(self) -> str:
+        """One line: the command, or why there is none."""
+        if self.undone_by is not None:
+            return f"undone by receipt {self.undone_by}"
+        if self.undo is None:
+            return "cannot be undone"
+        return f"zumo undo {self.id}"
+
+
+def begin(plan: Plan, *, reason: str, actor: str) -> int:
+    """Write that an action starts; returns the receipt's id.
+
+    Raises
+    ------
+    ControlError
+        When the plan was applied before.
+    """
+    orm.ready()
+    from django.db import IntegrityError, transaction
+
+    from zumolib.receipts.models import Receipt as Row
+
+    keys = conf().ZUMO_MASKED_KEYS
+    try:
+        with transaction.atomic():
+            row = Row.objects.create(
+                plan=plan.id,
+                action=plan.action,
+                target=plan.target[:300],
+                summary=plan.summary,
+                actor=(actor or person())[:200],
+                reason=reason,
+                process=f"{socket.gethostname()}:{os.getpid()}",
+                started_at=datetime.now(UTC),
+                asked=mask_value(_plain(plan.asked), keys),
+                affected=mask_value(_rows(plan.preview), keys),
+                affected_count=len(plan.preview),
+                before=mask_value(_plain(plan.before), keys),
+                caveats=list(plan.caveats),
+                undoes_id=plan.undoes,
+            )
+    except IntegrityError:
+        earlier = Row.objects.filter(plan=plan.id).first()
+        if earlier is None:
+            raise
+        raise ControlError(
+            f"this plan was applied already, see receipt {earlier.pk}; make a new plan", receipt=earlier.pk
+        ) from None
+    return int(row.pk)
+
+
+def end(pk: int, run: Run, *, state: str, outcome: str, verified: bool | None, undo: Any) -> Receipt:
+    """Write how an action ended."""
+    from zumolib.receipts.models import Receipt as Row
+
+    keys = conf().ZUMO_MASKED_KEYS
+    Row.objects.close(
+        pk,
+        finished_at=datetime.now(UTC),
+        state=state,
+        outcome=outcome,
+        verified=verified,
+        after=mask_value(_plain(run.after), keys),
+        steps=mask_value(run.steps, keys),
+        undo=undo,
+    )
+    return read(pk)
+
+
+def read(pk: int) -> Receipt:
+    """One receipt.
+
+    Raises
+    ------
+    InputError
+        When there is none with this id.
+    """
+    orm.ready()
+    from zumolib.receipts.models import Receipt as Row
+
+    row = Row.objects.filter(pk=pk).first()
+    if row is None:
+        raise InputError(f"there is no receipt {pk}; `zumo actions` lists them")
+    return _made(row)
+
+
+def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFrame:
+    """The last receipts, the newest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id``, ``started_at`` (UTC), ``actor``, ``action``, ``target``, ``state``, ``verified`` (boolean,
+        missing where it could not be checked), ``affected_count``, ``reason``, ``outcome`` and ``undo``
+        (the command, or why there is none).
+    """
+    orm.ready()
+    from zumolib.receipts.models import Receipt as Row
+
+    found = Row.objects.all()
+    if action:
+        found = found.filter(action=action)
+    if target:
+        found = found.filter(target__icontains=target)
+    rows = [_made(row) for row in found.prefetch_related("undone_by")[:limit]]
+    listed = [
+        {**{name: getattr(row, name) for name in COLUMNS if name != "undo"}, "undo": row.how_to_undo}
+        for row in rows
+    ]
+    return pd.DataFrame(listed, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _made(row: Row) -> Receipt:
+    taken_back = [other.pk for other in row.undone_by.all() if other.state in ("done", "partly")]
+    values = {f.name: getattr(row, f.name) for f in fields(Receipt) if f.name not in ("undoes", "undone_by")}
+    return Receipt(**values, undoes=row.undoes_id, undone_by=max(taken_back, default=None))
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The first rows of a preview as JSON."""
+    return [_plain(row) for row in frame.head(MOST_AFFECTED).to_dict("records")]
+
+
+def _plain(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """What JSON can hold: missing values as null."""
+    return {str(key): _value(value) for key, value in values.items()}
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return _plain(value)
+        case list() | tuple():
+            return [_value(inner) for inner in value]
+        case bool() | str() | None:
+            return value
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,176 @@
+"""Questions and commands to workers, many in one round trip, each with an end in time.
+
+Celery's ``inspect`` asks one question a time and waits its whole timeout for whoever may still answer.
+Here all questions go out at once, in Celery's own remote control format, and the round ends with the
+last answer of the nodes that are known. Unlike Celery's broadcast, publishing gives up when the broker
+is gone instead of trying for ever.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from kombu.entity import Queue
+from kombu.messaging import Consumer, Producer
+
+from zumolib.inspection import CONNECT_SECONDS, broker_errors
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+TIMEOUT = 1.0  # seconds for answers; workers on Valkey need more than 0.25
+POLL = 0.1  # seconds between looks at an effect that comes a moment later
+ONCE = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one node said to one command."""
+
+    node: str
+    said: Any  # None: it stayed silent
+
+    @property
+    def ok(self) -> bool:
+        """Whether it agreed."""
+        return self.said is not None and not (isinstance(self.said, dict) and "error" in self.said)
+
+    @property
+    def text(self) -> str:
+        """What it said, as text."""
+        if self.said is None:
+            return "no reply; silence is not death"
+        if isinstance(self.said, dict):
+            return str(self.said.get("error") or self.said.get("ok") or self.said)
+        return str(self.said)
+
+
+def ask(
+    app: Celery,
+    questions: Mapping[str, Mapping[str, Any]],
+    *,
+    nodes: Sequence[str] | None = None,
+    timeout: float = TIMEOUT,
+    to_all: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """Answers by question, then by node.
+
+    Parameters
+    ----------
+    app
+        Any Celery app.
+    questions
+        Remote control commands with their arguments, sent in one go.
+    nodes
+        Who is asked and waited for; None asks everybody and waits the whole `timeout` (seconds).
+    to_all
+        Ask everybody, but wait only for `nodes`.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
+    """
+    if nodes is not None and not nodes:
+        return {question: {} for question in questions}
+    transport = app.connection_for_write().get_transport_cls()
+    broken_by = (*transport.connection_errors, *transport.channel_errors)
+    with (
+        broker_errors(app, broken_by),
+        app.connection_for_write(connect_timeout=CONNECT_SECONDS) as connection,
+    ):
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+        return _ask(app, connection, questions, nodes, timeout, to_all)
+
+
+def _ask(
+    app: Celery,
+    connection: Any,
+    questions: Mapping[str, Mapping[str, Any]],
+    nodes: Sequence[str] | None,
+    timeout: float,
+    to_all: bool,
+) -> dict[str, dict[str, Any]]:
+    mailbox = app.control.mailbox
+    channel = connection.default_channel
+    # A reply queue of this round's own: answers that come too late reach nobody.
+    address = uuid4().hex
+    replies = Queue(
+        f"{address}.{mailbox.reply_exchange.name}",
+        exchange=mailbox.reply_exchange,
+        routing_key=address,
+        durable=False,
+        exclusive=True,
+        auto_delete=True,
+        expires=60.0,
+    )
+    tickets = {uuid4().hex: question for question in questions}
+    answers: dict[str, dict[str, Any]] = {question: {} for question in questions}
+    missing = {(question, node) for question in questions for node in nodes or ()}
+
+    def take(body: Any, message: Any) -> None:
+        question = tickets.get(message.headers.get("ticket"))
+        if question is not None:
+            for node, said in body.items():
+                answers[question][node] = said
+                missing.discard((question, node))
+
+    consumer = Consumer(channel, [replies], accept=mailbox.accept or ["json"], no_ack=True, callbacks=[take])
+    producer = Producer(channel, auto_declare=False)
+    with consumer:
+        until = time.time() + timeout
+        for ticket, question in tickets.items():
+            producer.publish(
+                {
+                    "method": question,
+                    "arguments": dict(questions[question]),
+                    "destination": None if nodes is None or to_all else list(nodes),
+                    "pattern": None,
+                    "matcher": None,
+                    "ticket": ticket,
+                    "reply_to": {"exchange": mailbox.reply_exchange.name, "routing_key": address},
+                },
+                exchange=mailbox.exchange.name,
+                declare=[mailbox.exchange],
+                headers={"clock": app.clock.forward(), "expires": until},
+                serializer=mailbox.serializer,
+                retry=True,
+                retry_policy=ONCE,
+            )
+        end = time.monotonic() + timeout
+        while (nodes is None or missing) and (left := end - time.monotonic()) > 0:
+            try:
+                connection.drain_events(timeout=left)
+            except TimeoutError:
+                break
+    # Virtual transports have no server that would delete the queue.
+    channel.after_reply_message_received(replies.name)
+    return answers
+
+
+def command(
+    app: Celery,
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    nodes: Sequence[str],
+    timeout: float = TIMEOUT,
+    to_all: bool = False,
+) -> list[Answer]:
+    """Give one command to nodes; an answer a node, in the order of `nodes`, others after them."""
+    said = ask(app, {name: arguments}, nodes=nodes, timeout=timeout, to_all=to_all)[name]
+    return [Answer(node, said.get(node)) for node in (*nodes, *sorted(set(said) - set(nodes)))]
+
+
+def seen(look: Callable[[], bool], seconds: float) -> bool:
+    """Whether an effect is seen within some seconds; it is looked for again and again."""
+    end = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL)
+    return True

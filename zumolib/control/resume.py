@@ -1,0 +1,130 @@
+"""Resume a queue: the workers that stopped consuming from it consume again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from zumolib import orm
+from zumolib.control import fleet, remote
+from zumolib.control.fleet import Fleet
+from zumolib.control.pause import consuming, queues_frame
+from zumolib.control.plan import Plan
+from zumolib.control.run import Run
+from zumolib.errors import InputError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resume(Plan):
+    """A start of consuming."""
+
+    action = "resume"
+
+    queue: str
+    nodes: tuple[str, ...]
+    options: Mapping[str, Any] = field(repr=False)
+
+    def carry_out(self, run: Run) -> None:
+        """Tell each worker."""
+        arguments = {"queue": self.queue, **self.options}
+        for answer in remote.command(self.app, "add_consumer", arguments, nodes=self.nodes):
+            run.step(answer.node, answer.text, ok=answer.ok)
+        run.after["consuming"] = run.succeeded
+
+    def verify(self, run: Run) -> bool | None:
+        """All of them list the queue."""
+        return consuming(self.app, self.queue, run.succeeded, expected=True)
+
+    def way_back(self, run: Run) -> dict[str, Any] | None:
+        """Pause it again on these workers."""
+        return {"action": "pause", "arguments": {"queue": self.queue, "only": run.succeeded}}
+
+
+def plan(
+    app: Celery,
+    queue: str,
+    *,
+    nodes: Sequence[str] | None = None,
+    seen: Fleet | None = None,
+    only: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    undoes: int | None = None,
+) -> Resume:
+    """Plan to resume a queue.
+
+    Parameters
+    ----------
+    nodes
+        Workers that are known, from heartbeats; None asks everybody and waits a second.
+    seen
+        A snapshot to use instead of taking one.
+    only
+        The workers that shall consume from it; None takes those that the receipts of its pauses name.
+    options
+        How the queue is bound (``exchange``, ``exchange_type``, ``routing_key``) where the workers do
+        not know it; None takes what the receipt of its pause says.
+
+    Raises
+    ------
+    InputError
+        When it is not known who shall consume.
+    BrokerError
+        The broker does not answer.
+    """
+    now = seen or fleet.snapshot(app, nodes=nodes)
+    remembered, bound = _paused(queue)
+    chosen = list(only) if only is not None else remembered
+    if not chosen:
+        raise InputError(f"no pause of {queue!r} is on record; name the workers that shall consume from it")
+    there = [node for node in chosen if node in now.replied]
+    gone = [node for node in chosen if node not in now.replied]
+    idle = [node for node in there if node not in now.consumers.get(queue, ())]
+    if not there:
+        raise InputError(f"none of {', '.join(chosen)} replies ({now.note}); name others, or start them")
+    who = "1 worker" if len(idle) == 1 else f"{len(idle)} workers"
+    done = "" if idle else ": all of them consume from it already"
+    return Resume(
+        app=app,
+        target=queue,
+        summary=f"resume queue {queue} on {who}{done}",
+        preview=queues_frame(now, idle, queue, joins=True),
+        caveats=(f"not there any more: {', '.join(gone)}",) if gone else (),
+        asked={"queue": queue, "only": list(only) if only else None},
+        before={"consumers": list(now.consumers.get(queue, ()))},
+        undoes=undoes,
+        queue=queue,
+        nodes=tuple(idle),
+        options=dict(options) if options is not None else bound,
+    )
+
+
+def paused(app: Celery) -> dict[str, list[str]]:
+    """Queues whose last pause was not taken back, with the workers that stopped."""
+    orm.ready()
+    from zumolib.receipts.models import Receipt as Row
+
+    queues = Row.objects.filter(action__in=("pause", "resume")).values_list("target", flat=True).distinct()
+    found = {queue: _paused(queue)[0] for queue in queues.order_by("target")}
+    return {queue: nodes for queue, nodes in found.items() if nodes}
+
+
+def _paused(queue: str) -> tuple[list[str], dict[str, Any]]:
+    """Workers that stopped and were not started again, and how the queue is bound."""
+    orm.ready()
+    from zumolib.receipts.models import Receipt as Row
+
+    stopped: list[str] = []
+    options: dict[str, Any] = {}
+    rows = Row.objects.filter(action__in=("pause", "resume"), target=queue).order_by("id")
+    for row in rows:
+        if row.action == "pause":
+            # All that consumed when it was planned: one whose answer was lost may have stopped all the same.
+            stopped += [node for node in row.before.get("consumers", ()) if node not in stopped]
+            options = ((row.undo or {}).get("arguments") or {}).get("options") or options
+        else:
+            stopped = [node for node in stopped if node not in row.after.get("consuming", ())]
+    return stopped, options

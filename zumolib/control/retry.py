@@ -1,0 +1,207 @@
+"""Retry failed tasks from their real arguments, or refuse with the reason.
+
+Events and the history carry shortened representations; a call is never rebuilt from those. The result's
+metadata has the real arguments where ``result_extended`` is set; a message that still lies on a readable
+broker has them as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from celery.utils import uuid
+
+from zumolib import orm, peek
+from zumolib.control import sending
+from zumolib.control.fleet import arguments_text
+from zumolib.control.plan import Plan
+from zumolib.control.run import Run
+from zumolib.errors import InputError, ZumoError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+PREVIEW = {
+    "id": "str", "name": "str", "queue": "str", "args": "str", "error": "str", "source": "str",
+    "new_id": "str",
+}  # fmt: skip
+REFUSED = {"id": "str", "name": "str", "reason": "str"}
+HEADER = "zumo_retry_of"  # of the new message: the id of the task that failed
+RECEIPTS = 500  # of retries that are looked through for tasks that were retried already
+MOST = 10_000
+CAVEATS = (
+    "the new runs have ids of their own; the failed results stay as they are",
+    "what a failed run has done already is done again, unless its task is written for that",
+    "chains, groups and chords that the failed runs were part of do not go on",
+)
+NO_ARGUMENTS = (
+    "its result keeps no arguments: set result_extended, or its process was lost or ran into its time "
+    "limit; call it anew with `zumo call`"
+)
+
+
+@dataclass(frozen=True)
+class Again:
+    """One task to be sent again."""
+
+    id: str
+    new_id: str
+    name: str
+    args: tuple[Any, ...] = field(repr=False)
+    kwargs: Mapping[str, Any] = field(repr=False)
+    queue: str | None
+    error: str
+    source: str  # where its arguments come from
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Retry(Plan):
+    """Failed tasks to be sent again. The new ids are fixed, so that the receipt names them beforehand."""
+
+    action = "retry"
+
+    tasks: tuple[Again, ...] = field(repr=False)
+    refused: pd.DataFrame = field(repr=False)  # id, name, reason
+
+    def carry_out(self, run: Run) -> None:
+        """Send each."""
+        for task in self.tasks:
+            run.heed()
+            sending.send(
+                self.app,
+                task.name,
+                task.args,
+                task.kwargs,
+                task_id=task.new_id,
+                headers={HEADER: task.id},
+                **({"queue": task.queue} if task.queue else {}),
+            )
+            run.step(task.id, f"sent as {task.new_id}")
+            run.after[task.id] = task.new_id
+
+    def verify(self, run: Run) -> bool | None:
+        """The broker or workers have them; unknown on a broker that shows nothing and confirms nothing."""
+        ids = [task.new_id for task in self.tasks if task.id in run.after]
+        return sending.taken(self.app, ids, {*self.preview["queue"]})
+
+
+def plan(app: Celery, ids: Iterable[str], *, again: bool = False) -> Retry:
+    """Plan to retry failed tasks.
+
+    Parameters
+    ----------
+    ids
+        Of tasks whose state is FAILURE; others are refused, each with its reason.
+    again
+        Also those that were retried before.
+
+    Returns
+    -------
+    Retry
+        ``preview`` has what will be sent; ``refused`` (``id``, ``name``, ``reason``) what will not.
+
+    Raises
+    ------
+    InputError
+        For no ids, or too many at once.
+    BrokerError
+        The result backend or the broker does not answer.
+    """
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        raise InputError("retry which tasks? give the ids of failed ones")
+    if len(wanted) > MOST:
+        raise InputError(f"{len(wanted):,} tasks at once; retry {MOST:,} at most")
+    before = {} if again else _retried()
+    with sending.backend_errors(app):
+        metas = {task_id: app.backend.get_task_meta(task_id, cache=False) for task_id in wanted}
+    lost = [task_id for task_id, meta in metas.items() if _failed(meta) and not _has_arguments(meta)]
+    messages = peek.find(app, lost) if lost and peek.allowed(app) else {}
+    tasks, refused = [], []
+    for task_id, meta in metas.items():
+        try:
+            tasks.append(_again(app, task_id, meta, messages.get(task_id), before.get(task_id)))
+        except ZumoError as error:
+            refused.append((task_id, meta.get("name"), str(error)))
+    return _made(app, wanted, tasks, refused)
+
+
+def _made(app: Celery, wanted: list[str], tasks: list[Again], refused: list[Any]) -> Retry:
+    rows = [
+        {
+            "id": task.id,
+            "name": task.name,
+            "queue": sending.landing(app, task.name, task.queue),
+            "args": arguments_text(app, task.name, list(task.args), dict(task.kwargs)),
+            "error": task.error,
+            "source": task.source,
+            "new_id": task.new_id,
+        }
+        for task in tasks
+    ]
+    names = {task.name for task in tasks}
+    of = f" of {names.pop()}" if len(names) == 1 else ""
+    count = f"{len(tasks):,} of {len(wanted):,} failed tasks" if len(wanted) > 1 else "1 failed task"
+    if not tasks:
+        count = f"none of {len(wanted):,} tasks ({refused[0][2]})"
+    left = (f"{len(refused):,} are refused, as {refused[0][0]}: {refused[0][2]}",) if refused else ()
+    return Retry(
+        app=app,
+        target=wanted[0] if len(wanted) == 1 else of.removeprefix(" of ") or f"{len(wanted)} tasks",
+        summary=f"retry {count}{of}",
+        preview=pd.DataFrame(rows, columns=list(PREVIEW)).astype(PREVIEW),
+        caveats=(*CAVEATS, *left),
+        asked={"ids": wanted},
+        tasks=tuple(tasks),
+        refused=pd.DataFrame(refused, columns=list(REFUSED)).astype(REFUSED),
+    )
+
+
+def _again(
+    app: Celery, task_id: str, meta: Mapping[str, Any], lying: peek.Lying | None, before: int | None
+) -> Again:
+    """The call, or the reason why there is none."""
+    if not _failed(meta):
+        raise InputError(f"its state is {meta.get('status')}, not FAILURE")
+    if before is not None:
+        raise InputError(f"it was retried already, see receipt {before}; pass again to send it once more")
+    if _has_arguments(meta):
+        name, args, kwargs, source = meta["name"], meta["args"], meta["kwargs"], "result"
+        queue = _queue_of(app, meta.get("queue"))
+    elif lying is not None:
+        (args, kwargs), name, source, queue = lying.arguments(app), lying.name, "message", lying.queue
+    else:
+        raise InputError(NO_ARGUMENTS)
+    error = meta.get("result")
+    text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
+    return Again(task_id, uuid(), str(name), tuple(args), dict(kwargs), queue, text[:300], source)
+
+
+def _failed(meta: Mapping[str, Any]) -> bool:
+    return meta.get("status") == "FAILURE"
+
+
+def _has_arguments(meta: Mapping[str, Any]) -> bool:
+    # Anything else than a list and a dict is a representation, or missing.
+    return (
+        isinstance(meta.get("name"), str)
+        and isinstance(meta.get("args"), list | tuple)
+        and isinstance(meta.get("kwargs"), dict)
+    )
+
+
+def _queue_of(app: Celery, routing_key: Any) -> str | None:
+    """The queue of a routing key, which is what results keep."""
+    return next((name for name, q in app.amqp.queues.items() if q.routing_key == routing_key), None)
+
+
+def _retried() -> dict[str, int]:
+    """Tasks that were retried, with the receipt of it."""
+    orm.ready()
+    from zumolib.receipts.models import Receipt as Row
+
+    rows = Row.objects.filter(action="retry").order_by("-id").values_list("id", "after")[:RECEIPTS]
+    return {task_id: pk for pk, after in reversed(rows) for task_id in after}

@@ -1,0 +1,53 @@
+"""Run an entry now: send its task as beat would, without moving its times."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zumolib.control import call, entry
+from zumolib.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from celery import Celery
+
+    from zumolib.control import catalog
+
+
+def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = None) -> call.Call:
+    """Plan to send an entry's task once, with its arguments, queue, priority, expiry and headers.
+
+    Raises
+    ------
+    InputError
+        When there is no such entry, or its arguments cannot be read.
+    """
+    row = entry.find(name)
+    try:
+        args, kwargs = json.loads(row.args or "[]"), json.loads(row.kwargs or "{}")
+        headers = json.loads(row.headers or "{}")
+    except ValueError as error:
+        raise InputError(
+            f"the arguments of entry {name!r} are no JSON ({error}); correct the entry"
+        ) from None
+    made = call.plan(
+        app,
+        row.task,
+        args,
+        kwargs,
+        queue=row.queue or None,
+        priority=row.priority,
+        expires=row.expires_ or None,
+        headers={**headers, "periodic_task_name": row.name},
+        known=known,
+    )
+    return replace(
+        made,
+        target=name,
+        summary=f"run {name} now: {made.summary}",
+        caveats=(*made.caveats, "its next firing stays where it is"),
+        asked={**made.asked, "entry": name},
+    )

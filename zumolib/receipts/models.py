@@ -1,0 +1,84 @@
+"""The table of receipts. A row is written before its action starts, and once more when that has ended."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from zumolib.errors import ControlError
+
+
+class Receipts(models.QuerySet):
+    """Rows that cannot be changed or deleted in bulk."""
+
+    def update(self, **values: Any) -> NoReturn:
+        """Refuse."""
+        raise ControlError("receipts are not changed; undo an action by an action: `zumo undo ID`")
+
+    def delete(self) -> NoReturn:
+        """Refuse."""
+        raise ControlError("receipts are not deleted; undo an action by an action: `zumo undo ID`")
+
+    def close(self, pk: int, **values: Any) -> bool:
+        """Write the end of an action that is still open; False when it has ended already."""
+        return bool(models.QuerySet.update(self.filter(pk=pk, state=Receipt.State.STARTED), **values))
+
+
+class Receipt(models.Model):
+    """One action on the running system."""
+
+    class State(models.TextChoices):
+        """What became of it."""
+
+        STARTED = "started", "started, no end known"
+        DONE = "done", "done"
+        PARTLY = "partly", "done in part"
+        CANCELLED = "cancelled", "cancelled before its end"
+        FAILED = "failed", "failed"
+
+    # The plan's own id: a plan is applied once.
+    plan = models.UUIDField(unique=True, editable=False)
+    action = models.CharField(max_length=40)
+    target = models.CharField(max_length=300, help_text="What was acted on.")
+    summary = models.TextField(help_text="The action as one sentence.")
+    actor = models.CharField(max_length=200, help_text="Who.")
+    reason = models.TextField(blank=True, help_text="Why.")
+    process = models.CharField(max_length=200, help_text="Machine and process that carried it out.")
+    started_at = models.DateTimeField(help_text="UTC.")
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="UTC.")
+    state = models.CharField(max_length=10, choices=State, default=State.STARTED)
+    outcome = models.TextField(blank=True, help_text="What came of it.")
+    verified = models.BooleanField(null=True, blank=True, help_text="Seen afterwards; empty: not checked.")
+    asked = models.JSONField(encoder=DjangoJSONEncoder, default=dict, help_text="Masked.")
+    affected = models.JSONField(encoder=DjangoJSONEncoder, default=list, help_text="Rows of the preview.")
+    affected_count = models.PositiveIntegerField(default=0)
+    before = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
+    after = models.JSONField(encoder=DjangoJSONEncoder, default=dict)
+    steps = models.JSONField(encoder=DjangoJSONEncoder, default=list, help_text="Outcome by target.")
+    caveats = models.JSONField(default=list, help_text="What the action cannot guarantee.")
+    undo = models.JSONField(encoder=DjangoJSONEncoder, null=True, blank=True, help_text="The way back.")
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
+    )
+
+    objects = Receipts.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name = "receipt"
+        indexes = (models.Index(fields=["action", "target"], name="receipt_action_target"),)
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.summary}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert; a row that is there is never saved again."""
+        if not self._state.adding:
+            raise ControlError(f"receipt {self.pk} is not changed; undo it by `zumo undo {self.pk}`")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse."""
+        raise ControlError(f"receipt {self.pk} is not deleted; undo it by `zumo undo {self.pk}`")
