@@ -21,11 +21,13 @@ KEYS = (
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # A key in a representation: quoted, as in a dict, or bare before "=", as in a call.
 _KEY = re.compile(
-    r"""(?P<quote>['"])(?P<key>[\w .\-]{1,80})(?P=quote)\s*:\s*|(?P<bare>[\w\-]{1,80})\s*=\s*"""
+    r"""(?P<quote>['"])(?P<key>[\w .\-]{1,80})(?P=quote)\s*:\s*|(?<![\w\-])(?P<bare>[\w\-]{1,80})\s*=\s*"""
 )
-_STRING = re.compile(r"""[bBrRuU]{0,2}(?:'(?:[^'\\]|\\.)*(?:'|\\?$)|"(?:[^"\\]|\\.)*(?:"|\\?$))""", re.DOTALL)
-_BARE = re.compile(r"[^,)\]}\s]*")
-_OPEN, _CLOSE = "([{", ")]}"
+_QUOTED = r"""[bBrRuU]{0,2}(?:'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z))"""
+_STRING = re.compile(_QUOTED, re.DOTALL)
+_NESTED = re.compile(rf"(?P<bracket>[()\[\]{{}}])|{_QUOTED}", re.DOTALL)
+_BARE = re.compile(r"[^,()\[\]{}\s]*")
+_OPEN = "([{"
 
 
 @lru_cache(maxsize=4096)
@@ -120,15 +122,12 @@ def _value_end(text: str, at: int) -> int:
         return string.end()
     if at < len(text) and text[at] in _OPEN:
         depth = 0
-        while at < len(text):
-            if (string := _STRING.match(text, at)) is not None:
-                at = string.end()
-                continue
-            depth += (text[at] in _OPEN) - (text[at] in _CLOSE)
-            at += 1
-            if depth == 0:
-                return at
-        return at
+        for found in _NESTED.finditer(text, at):
+            if found["bracket"]:
+                depth += 1 if found["bracket"] in _OPEN else -1
+                if depth == 0:
+                    return found.end()
+        return len(text)
     bare = _BARE.match(text, at)
     end = bare.end() if bare else at
     # An object's representation, <Card 4242 of A>, ends with its bracket.

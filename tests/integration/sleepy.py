@@ -28,3 +28,11 @@ def flaky(self: Task, error: str, times: int) -> int:
 def limited() -> float:
     """Run at most twice a second in the whole cluster; returns when it ran."""
     return time.time()
+
+
+@shared_task(name="tests.login")
+def login(user: str, password: str, *, card_number: str = "", fail: bool = False) -> str:
+    """Take arguments that nobody should see; returns the user, or fails."""
+    if fail:
+        raise PermissionError(f"no entry for {user}")
+    return user

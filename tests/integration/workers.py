@@ -33,6 +33,7 @@ def worker(
     *,
     queues: tuple[str, ...] = (),
     name: str = "test",
+    options: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """A running worker; yields its node name once it answers."""
     node = f"{name}@here"
@@ -45,6 +46,7 @@ def worker(
     command = [sys.executable, "-m", "celery", "-A", "zumolib", "worker", "-n", node, "-c2"]
     command += ["-I", "tests.integration.sleepy", "--loglevel=info"]
     command += ["-Q", ",".join(queues)] if queues else []
+    command += options
     with log.open("ab") as sink:
         process = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink)
     app = make_app(broker, valkey)

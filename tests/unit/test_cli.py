@@ -30,6 +30,9 @@ LEAVES = [(path, command) for path, command in ALL if not isinstance(command, cl
 PRINT_DATA = {
     *("status", "conf", "drill", "report"),
     *("schedule install", "schedule list", "schedule drift", "demo load"),
+    *("call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge"),
+    *("limit rate", "limit time", "pool grow", "pool shrink", "pool autoscale", "pool shutdown"),
+    *("actions", "undo"),
 }
 
 

@@ -26,6 +26,10 @@ class Front(click.Group):
         except ZumoError as error:
             click.echo(f"zumo: {error}", err=True)
             sys.exit(error.exit_code)
+        except click.UsageError as error:
+            place = error.ctx.command_path if error.ctx else "zumo"
+            click.echo(f"zumo: {error.format_message()} See `{place} --help`.", err=True)
+            sys.exit(error.exit_code)
 
 
 @click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,9 +39,22 @@ def main() -> None:
 
 
 def _add_commands() -> None:
-    from zumolib.cli import conf, processes, reports, schedule, stack, work
+    from zumolib.cli import (
+        calling,
+        conf,
+        consuming,
+        entries,
+        processes,
+        receipts,
+        reports,
+        schedule,
+        sizing,
+        stack,
+        work,
+    )
 
-    for module in (stack, schedule, work, reports, processes, conf):
+    acting = (calling, entries, consuming, sizing, receipts)
+    for module in (stack, schedule, *acting, work, reports, processes, conf):
         for command in module.COMMANDS:
             main.add_command(command)
 

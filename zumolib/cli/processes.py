@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
-from pathlib import Path
 
 import click
 
+from zumolib.cli import target
 from zumolib.cli.output import say
 
 
@@ -25,27 +24,12 @@ def record(name: str, app_name: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     Recorder(
-        _find_app(app_name or conf().ZUMO_APP),
+        target.find_app(app_name or ""),
         History(conf().history),
         name=name,
         retain_days=conf().ZUMO_HISTORY_DAYS,
         management_url=conf().RABBITMQ_MANAGEMENT_URL,
     ).run(stop)
-
-
-def _find_app(name: str):  # type: ignore[no-untyped-def]
-    from celery.app.utils import find_app
-
-    from zumolib.errors import InputError
-
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return find_app(name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"no Celery app is found as {name!r} ({error}); "
-            "give it as `celery -A` takes it, package or module:attribute"
-        ) from None
 
 
 @click.command()

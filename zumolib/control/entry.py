@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zumolib import orm
+from zumolib.control.database import database_errors
 from zumolib.control.when import When
-from zumolib.errors import InputError, ScheduleError, ZumoError
+from zumolib.errors import InputError, ScheduleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from celery import Celery
     from django_celery_beat.models import PeriodicTask
 
@@ -100,20 +98,6 @@ def beat_caveat(app: Celery) -> str:
     """How soon beat follows."""
     seconds = app.conf.beat_max_loop_interval or BEAT_INTERVAL
     return f"beat notices within {seconds:g} s, if it runs"
-
-
-@contextmanager
-def database_errors() -> Iterator[None]:
-    """Turn the database's errors into one with the remedy."""
-    from django.db import DatabaseError, InterfaceError
-
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ZumoError(
-            f"the database does not answer ({reason}); see DATABASE_URL in `zumo conf`, then run `zumo migrate`"
-        ) from error
 
 
 def _related() -> Any:

@@ -149,8 +149,14 @@ class Fleet:
         }
 
 
-def snapshot(app: Celery, *, nodes: Sequence[str] | None = None, timeout: float = remote.TIMEOUT) -> Fleet:
-    """Ask all workers everything, in one round trip.
+def snapshot(
+    app: Celery,
+    *,
+    nodes: Sequence[str] | None = None,
+    everybody: bool = False,
+    timeout: float = remote.TIMEOUT,
+) -> Fleet:
+    """Ask workers everything, in one round trip.
 
     Parameters
     ----------
@@ -158,8 +164,10 @@ def snapshot(app: Celery, *, nodes: Sequence[str] | None = None, timeout: float 
         Any Celery app.
     nodes
         Workers that are known, from heartbeats: the answer is there as soon as the last of them has
-        replied. None asks everybody and waits the whole `timeout` (seconds). A worker that is not among
-        `nodes` is not asked.
+        replied, and others are not asked. None asks everybody and waits the whole `timeout` (seconds).
+    everybody
+        Ask everybody and wait the whole `timeout`, and tell which of `nodes` stayed silent: for an
+        action, which must not miss a worker that has only just started.
 
     Raises
     ------
@@ -167,9 +175,10 @@ def snapshot(app: Celery, *, nodes: Sequence[str] | None = None, timeout: float 
         The broker does not answer.
     """
     at, began = datetime.now(UTC), time.perf_counter()
-    answers = remote.ask(app, {question: {} for question in QUESTIONS}, nodes=nodes, timeout=timeout)
-    expected = tuple(sorted(nodes)) if nodes is not None else tuple(sorted(answers["stats"]))
-    return Fleet(at, expected, answers, app, time.perf_counter() - began)
+    questions: dict[str, dict[str, Any]] = {question: {} for question in QUESTIONS}
+    answers = remote.ask(app, questions, nodes=nodes, timeout=timeout, to_all=everybody, patient=everybody)
+    expected = {*(nodes or ()), *answers["stats"]}
+    return Fleet(at, tuple(sorted(expected)), answers, app, time.perf_counter() - began)
 
 
 def arguments_text(app: Celery, name: str, args: Any, kwargs: Any, limit: int = 1_000) -> str:

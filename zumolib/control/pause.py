@@ -80,7 +80,7 @@ def plan(
     BrokerError
         The broker does not answer.
     """
-    now = seen or fleet.snapshot(app, nodes=nodes)
+    now = seen or fleet.snapshot(app, nodes=nodes if nodes is not None else only)
     consumers = now.consumers
     if queue not in consumers:
         known = ", ".join(consumers) or "none"

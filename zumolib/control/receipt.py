@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import psutil
 
 from zumolib import orm
 from zumolib.conf import conf, person
+from zumolib.control.database import database_errors
 from zumolib.control.run import Run
-from zumolib.errors import ControlError, InputError
+from zumolib.errors import ControlError, InputError, ZumoError
 from zumolib.masking import mask_value
 
 if TYPE_CHECKING:
@@ -82,13 +84,14 @@ def begin(plan: Plan, *, reason: str, actor: str) -> int:
         When the plan was applied before.
     """
     orm.ready()
-    from django.db import IntegrityError, transaction
+    orm.refresh()  # a connection that broke since the last action
+    from django.db import IntegrityError
 
     from zumolib.receipts.models import Receipt as Row
 
     keys = conf().ZUMO_MASKED_KEYS
-    try:
-        with transaction.atomic():
+    with database_errors():
+        try:
             row = Row.objects.create(
                 plan=plan.id,
                 action=plan.action,
@@ -105,32 +108,45 @@ def begin(plan: Plan, *, reason: str, actor: str) -> int:
                 caveats=list(plan.caveats),
                 undoes_id=plan.undoes,
             )
-    except IntegrityError:
-        earlier = Row.objects.filter(plan=plan.id).first()
-        if earlier is None:
-            raise
-        raise ControlError(
-            f"this plan was applied already, see receipt {earlier.pk}; make a new plan", receipt=earlier.pk
-        ) from None
+        except IntegrityError:
+            earlier = Row.objects.filter(plan=plan.id).first()
+            if earlier is None:
+                raise
+            raise ControlError(
+                f"this plan was applied already, see receipt {earlier.pk}; make a new plan",
+                receipt=earlier.pk,
+            ) from None
     return int(row.pk)
 
 
 def end(pk: int, run: Run, *, state: str, outcome: str, verified: bool | None, undo: Any) -> Receipt:
-    """Write how an action ended."""
+    """Write how an action ended.
+
+    Raises
+    ------
+    ControlError
+        When the database does not take it; the receipt then stays open.
+    """
     from zumolib.receipts.models import Receipt as Row
 
     keys = conf().ZUMO_MASKED_KEYS
-    Row.objects.close(
-        pk,
-        finished_at=datetime.now(UTC),
-        state=state,
-        outcome=outcome,
-        verified=verified,
-        after=mask_value(_plain(run.after), keys),
-        steps=mask_value(run.steps, keys),
-        undo=undo,
-    )
-    return read(pk)
+    values: dict[str, Any] = {
+        "finished_at": datetime.now(UTC),
+        "state": state,
+        "outcome": outcome,
+        "verified": verified,
+        "after": mask_value(_plain(run.after), keys),
+        "steps": mask_value(run.steps, keys),
+        "undo": undo,
+    }
+    try:
+        with database_errors():
+            Row.objects.close(pk, **values)
+            return read(pk)
+    except ZumoError as error:
+        raise ControlError(
+            f"{state}: {outcome}; but receipt {pk} could not be completed: {error}", receipt=pk
+        ) from error
 
 
 def read(pk: int) -> Receipt:
@@ -144,7 +160,8 @@ def read(pk: int) -> Receipt:
     orm.ready()
     from zumolib.receipts.models import Receipt as Row
 
-    row = Row.objects.filter(pk=pk).first()
+    with database_errors():
+        row = Row.objects.filter(pk=pk).first()
     if row is None:
         raise InputError(f"there is no receipt {pk}; `zumo actions` lists them")
     return _made(row)
@@ -163,12 +180,14 @@ def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFra
     orm.ready()
     from zumolib.receipts.models import Receipt as Row
 
+    orm.refresh()
     found = Row.objects.all()
     if action:
         found = found.filter(action=action)
     if target:
         found = found.filter(target__icontains=target)
-    rows = [_made(row) for row in found.prefetch_related("undone_by")[:limit]]
+    with database_errors():
+        rows = [_made(row) for row in found.prefetch_related("undone_by")[:limit]]
     listed = [
         {**{name: getattr(row, name) for name in COLUMNS if name != "undo"}, "undo": row.how_to_undo}
         for row in rows
@@ -179,7 +198,17 @@ def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFra
 def _made(row: Row) -> Receipt:
     taken_back = [other.pk for other in row.undone_by.all() if other.state in ("done", "partly")]
     values = {f.name: getattr(row, f.name) for f in fields(Receipt) if f.name not in ("undoes", "undone_by")}
+    if row.state == "started":
+        values["outcome"] = _unfinished(row.process)
     return Receipt(**values, undoes=row.undoes_id, undone_by=max(taken_back, default=None))
+
+
+def _unfinished(process: str) -> str:
+    """What is known of an action without an end."""
+    host, _, pid = process.rpartition(":")
+    if host == socket.gethostname() and not psutil.pid_exists(int(pid)):
+        return f"broke off: its process ({process}) is gone, and how far it came is not known"
+    return f"under way in {process}, as far as is known"
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

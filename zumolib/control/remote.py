@@ -56,6 +56,7 @@ def ask(
     nodes: Sequence[str] | None = None,
     timeout: float = TIMEOUT,
     to_all: bool = False,
+    patient: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Answers by question, then by node.
 
@@ -69,13 +70,15 @@ def ask(
         Who is asked and waited for; None asks everybody and waits the whole `timeout` (seconds).
     to_all
         Ask everybody, but wait only for `nodes`.
+    patient
+        Wait the whole `timeout` all the same, for those who are not known.
 
     Raises
     ------
     BrokerError
         The broker does not answer.
     """
-    if nodes is not None and not nodes:
+    if nodes is not None and not nodes and not to_all:
         return {question: {} for question in questions}
     transport = app.connection_for_write().get_transport_cls()
     broken_by = (*transport.connection_errors, *transport.channel_errors)
@@ -84,16 +87,18 @@ def ask(
         app.connection_for_write(connect_timeout=CONNECT_SECONDS) as connection,
     ):
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
-        return _ask(app, connection, questions, nodes, timeout, to_all)
+        wait_for = None if patient else nodes
+        told = None if to_all else nodes
+        return _ask(app, connection, questions, told, wait_for, timeout)
 
 
 def _ask(
     app: Celery,
     connection: Any,
     questions: Mapping[str, Mapping[str, Any]],
-    nodes: Sequence[str] | None,
+    told: Sequence[str] | None,
+    wait_for: Sequence[str] | None,
     timeout: float,
-    to_all: bool,
 ) -> dict[str, dict[str, Any]]:
     mailbox = app.control.mailbox
     channel = connection.default_channel
@@ -110,7 +115,7 @@ def _ask(
     )
     tickets = {uuid4().hex: question for question in questions}
     answers: dict[str, dict[str, Any]] = {question: {} for question in questions}
-    missing = {(question, node) for question in questions for node in nodes or ()}
+    missing = {(question, node) for question in questions for node in wait_for or ()}
 
     def take(body: Any, message: Any) -> None:
         question = tickets.get(message.headers.get("ticket"))
@@ -128,7 +133,7 @@ def _ask(
                 {
                     "method": question,
                     "arguments": dict(questions[question]),
-                    "destination": None if nodes is None or to_all else list(nodes),
+                    "destination": None if told is None else list(told),
                     "pattern": None,
                     "matcher": None,
                     "ticket": ticket,
@@ -142,7 +147,7 @@ def _ask(
                 retry_policy=ONCE,
             )
         end = time.monotonic() + timeout
-        while (nodes is None or missing) and (left := end - time.monotonic()) > 0:
+        while (wait_for is None or missing) and (left := end - time.monotonic()) > 0:
             try:
                 connection.drain_events(timeout=left)
             except TimeoutError:

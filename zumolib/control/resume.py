@@ -75,7 +75,7 @@ def plan(
     BrokerError
         The broker does not answer.
     """
-    now = seen or fleet.snapshot(app, nodes=nodes)
+    now = seen or fleet.snapshot(app, nodes=nodes if nodes is not None else only)
     remembered, bound = _paused(queue)
     chosen = list(only) if only is not None else remembered
     if not chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from zumolib.control import call, entry
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from zumolib.control import catalog
 
 
-def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = None) -> call.Call:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunNow(call.Call):
+    """A call of an entry's task."""
+
+    action = "run now"
+
+
+def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = None) -> RunNow:
     """Plan to send an entry's task once, with its arguments, queue, priority, expiry and headers.
 
     Raises
@@ -44,10 +51,10 @@ def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = N
         headers={**headers, "periodic_task_name": row.name},
         known=known,
     )
-    return replace(
-        made,
-        target=name,
-        summary=f"run {name} now: {made.summary}",
-        caveats=(*made.caveats, "its next firing stays where it is"),
-        asked={**made.asked, "entry": name},
-    )
+    values = {f.name: getattr(made, f.name) for f in fields(made)} | {
+        "target": name,
+        "summary": f"run {name} now: {made.summary}",
+        "caveats": (*made.caveats, "its next firing stays where it is"),
+        "asked": {**made.asked, "entry": name},
+    }
+    return RunNow(**values)

@@ -61,7 +61,7 @@ def undo(app: Celery, pk: int, *, reason: str = "", actor: str = "", allow: bool
 
 def _why(made: Receipt) -> str:
     match made.action:
-        case "call" | "retry":
+        case "call" | "run now" | "retry":
             return "a task that was sent can be revoked: `zumo revoke ID`"
         case "revoke":
             return "workers forget a revoke only when they restart; call the task anew"

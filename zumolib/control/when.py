@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
+from celery.schedules import ParseException, crontab
 
 from zumolib import firings
 from zumolib.errors import InputError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")  # as crontab(5) orders them
 PERIODS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 FIRINGS = {"at": "datetime64[us, UTC]", "local": "str", "offset": "str", "note": "str"}
+LONGEST = 366 * 86_400  # seconds of an interval
 # Windows in days that are looked through for the next firings; the last holds any 29 February.
 WINDOWS = (2, 60, 800, 3_700)
 
@@ -53,7 +55,7 @@ class When:
         if (cron is None) == (every is None):
             raise InputError("give one of: a crontab like '30 2 * * *', or an interval in seconds")
         if every is not None:
-            if every != int(every) or not 1 <= every <= 366 * 86_400:
+            if not 1 <= every <= LONGEST or every != int(every):
                 raise InputError(f"every={every}: pass whole seconds from 1 to a leap year")
             return cls(every=int(every))
         parts = str(cron).split()
@@ -66,10 +68,11 @@ class When:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise InputError(f"{zone!r} is no time zone; write it like UTC or Europe/Paris") from None
-        made = cls(cron=" ".join(parts), zone=zone)
-        if not made.next(1, now=datetime(2024, 1, 1, tzinfo=ZoneInfo("UTC"))).size:
-            raise InputError(f"{cron!r} is never due; correct its day of month and month")
-        return made
+        try:
+            crontab(**dict(zip(FIELDS, parts, strict=True)))
+        except (ParseException, ValueError, TypeError) as error:
+            raise InputError(f"{cron!r} is no crontab: {error}; write it like '30 2 * * *'") from None
+        return cls(cron=" ".join(parts), zone=zone)
 
     @classmethod
     def of(cls, row: PeriodicTask) -> When:
