@@ -112,7 +112,9 @@ def _leaks(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "task-leaks",
                 str(name),
-                f"each of its runs leaves about {mb:,.0f} MB in its process" if mb >= 1 else f"each run leaves {mb:.1f} MB",
+                f"each of its runs leaves about {mb:,.0f} MB in its process"
+                if mb >= 1
+                else f"each run leaves {mb:.1f} MB",
                 "replace the processes now; mend the task, and let `worker_max_memory_per_child` bound it",
                 facts={"workers": sorted(frame["worker"].unique())},
             )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def _paused(scene: Scene) -> Iterator[Finding]:
     for queue, nodes in scene.paused.items():
-        still = [n for n in nodes if n in scene.fleet.replied and n not in scene.fleet.consumers.get(queue, ())]
+        still = [
+            n for n in nodes if n in scene.fleet.replied and n not in scene.fleet.consumers.get(queue, ())
+        ]
         if queue in scene.queues and still:
             yield Finding(
                 "queue-paused",

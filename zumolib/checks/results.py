@@ -37,7 +37,9 @@ def _limit(scene: Scene) -> Iterator[Finding]:
     limit, used = told["maxmemory"], told["used_memory"]
     if limit and used >= FULL * limit:
         refuses = told["maxmemory_policy"] == "noeviction"
-        becomes = "it refuses to store more" if refuses else f"it throws keys away ({told['maxmemory_policy']})"
+        becomes = (
+            "it refuses to store more" if refuses else f"it throws keys away ({told['maxmemory_policy']})"
+        )
         yield Finding(
             "results-memory-limit",
             "",
@@ -72,4 +74,5 @@ def memory(scene: Scene) -> dict[str, Any]:
 UNREACHABLE = Check("results-unreachable", "the result backend does not answer", _unreachable)
 LIMIT = Check("results-memory-limit", "its memory is full", _limit, after=("results-unreachable",))
 FOREVER = Check("results-never-expire", "results never expire", _forever, after=("results-unreachable",))
-CHECKS = (UNREACHABLE, LIMIT, FOREVER)
+# First what keeps the memory full for ever, then that it is full: they are cured in this order.
+CHECKS = (UNREACHABLE, FOREVER, LIMIT)

@@ -20,8 +20,8 @@ from zumolib.inspection import CONNECT_SECONDS, broker_errors, depths
 if TYPE_CHECKING:
     from celery import Celery
 
-ASKED = {
-    **dict.fromkeys(fleet.QUESTIONS, {}),
+ASKED: dict[str, dict[str, Any]] = {
+    **{question: {} for question in fleet.QUESTIONS},
     "registered": {"taskinfoitems": ["rate_limit"]},
     "rate_limited": {},
     "revoked": {},
@@ -146,7 +146,9 @@ def _causes(error: BaseException | None) -> Any:
 
 def _kind(error: BrokerError) -> str:
     texts = " ".join(f"{type(e).__name__} {e}" for e in _causes(error)).lower()
-    if any(mark in texts for mark in ("access_refused", "accessrefused", "authentication", "wrongpass", "noauth")):
+    if any(
+        mark in texts for mark in ("access_refused", "accessrefused", "authentication", "wrongpass", "noauth")
+    ):
         return "login"
     if "not_allowed" in texts or "notallowed" in texts:
         return "vhost"

@@ -26,7 +26,9 @@ def rows(scene: Scene) -> list[Any]:
     from django_celery_beat.models import PeriodicTask
 
     with entries.database_errors():
-        found = PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked").order_by("name")
+        found = PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked").order_by(
+            "name"
+        )
         kept = [row for row in found if _alive(row, scene.now)]
     return [row for row in kept if not scene.entry or row.name == scene.entry]
 
@@ -68,7 +70,11 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
             "start it; if it does not stay up, `zumo logs beat` says why",
         )
     elif late:
-        stands = "does not dispatch what is due, though its process runs" if state else "dispatches nothing that is due"
+        stands = (
+            "does not dispatch what is due, though its process runs"
+            if state
+            else "dispatches nothing that is due"
+        )
         yield Finding(
             "beat-stopped",
             "",
@@ -83,7 +89,11 @@ def _disabled(scene: Scene) -> Iterator[Finding]:
             continue
         made = _who_disabled(row.name)
         asked = scene.entry == row.name
-        who = f"by {made.actor} (receipt {made.pk}: {made.reason or 'no reason given'})" if made else "without a receipt"
+        who = (
+            f"by {made.actor} (receipt {made.pk}: {made.reason or 'no reason given'})"
+            if made
+            else "without a receipt"
+        )
         yield Finding(
             "entry-disabled",
             row.name,

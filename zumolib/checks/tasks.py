@@ -31,7 +31,10 @@ def _unregistered(scene: Scene) -> Iterator[Finding]:
             continue
         who = f"{', '.join(without)} would take it from {queue} and {'does' if len(without) == 1 else 'do'} not know it"
         if name in here:
-            saw, hint = f"this code has {name}; {who}", "workers run older code: start them anew with this one"
+            saw, hint = (
+                f"this code has {name}; {who}",
+                "workers run older code: start them anew with this one",
+            )
         else:
             asks = f"entry {', '.join(entries[name])} asks for it" if name in entries else "it was asked for"
             saw = f"{asks}; {who}, and neither does this code"
@@ -56,7 +59,9 @@ def _rate(scene: Scene) -> Iterator[Finding]:
         code = (str(task.rate_limit) if task.rate_limit else "no limit") if task is not None else "unknown"
         count = sum(len(facts["ids"]) for facts in nodes.values())
         now = " / ".join(sorted({limit or "no limit" for limit in limits.values()}))
-        changed = f"set while it ran, the code says {code}" if code not in ("unknown", now) else "as in the code"
+        changed = (
+            f"set while it ran, the code says {code}" if code not in ("unknown", now) else "as in the code"
+        )
         yield Finding(
             "rate-limited",
             name,
@@ -88,11 +93,17 @@ def _held_by_rate(scene: Scene) -> tuple[dict[str, dict[str, Any]], bool]:
 
 
 def _revoked(scene: Scene) -> Iterator[Finding]:
-    listed = {id_ for ids in scene.fleet.answers["revoked"].values() for id_ in (ids if isinstance(ids, list) else ())}
+    listed = {
+        id_
+        for ids in scene.fleet.answers["revoked"].values()
+        for id_ in (ids if isinstance(ids, list) else ())
+    }
     if not listed:
         return
     if not peek.allowed(scene.app):
-        raise CannotTell(f"workers list {len(listed)} revoked tasks; which of them wait, this broker does not tell")
+        raise CannotTell(
+            f"workers list {len(listed)} revoked tasks; which of them wait, this broker does not tell"
+        )
     try:
         waiting = [
             lying

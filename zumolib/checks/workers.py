@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zumolib.checks import broker
 from zumolib.checks.check import Check, Finding
@@ -32,44 +32,55 @@ def _none(scene: Scene) -> Iterator[Finding]:
 
 
 def _busy(scene: Scene) -> Iterator[Finding]:
-    frame = scene.fleet.workers.set_index("worker")
     running = scene.fleet.tasks
-    for node, worker in frame.iterrows():
+    for worker in _workers(scene):
+        node, size = worker["worker"], worker["processes"]
         its = running[(running["worker"] == node) & (running["state"] == "active")]
-        waiting = [q for q in worker["queues"] or () if q in scene.queues and scene.ready.get(q)]
-        size = worker["processes"]
-        if waiting and isinstance(size, int) and (its["age"] > LONG_SECONDS).sum() >= size:
-            longest = its.sort_values("age").iloc[-1]
+        waiting = _waiting(scene, worker)
+        if waiting and isinstance(size, int) and int((its["age"] > LONG_SECONDS).sum()) >= size:
+            longest = its.sort_values("age")["name"].iloc[-1]
             yield Finding(
                 "workers-busy",
-                str(node),
+                node,
                 f"all {size} processes of {node} have run for over {LONG_SECONDS:.0f} s, the longest is "
-                f"{longest['name']}, while messages wait in {', '.join(waiting)}",
+                f"{longest}, while messages wait in {waiting}",
                 "give it more processes, or end what should not run (`zumo revoke ID --terminate`)",
                 facts={"worker": node},
             )
 
 
 def _prefetch(scene: Scene) -> Iterator[Finding]:
-    for worker in scene.fleet.workers.itertuples(index=False):
-        counts = (worker.processes, worker.prefetch, worker.active, worker.reserved, worker.scheduled)
-        if not all(isinstance(count, int) for count in counts) or not worker.prefetch:
+    for worker in _workers(scene):
+        counts = [worker[key] for key in ("processes", "prefetch", "active", "reserved", "scheduled")]
+        if not all(isinstance(count, int) for count in counts) or not worker["prefetch"]:
             continue  # not told, or without a bound
-        waiting = [q for q in worker.queues or () if q in scene.queues and scene.ready.get(q)]
-        held = worker.active + worker.reserved + worker.scheduled
-        if waiting and worker.scheduled and worker.active < worker.processes and held >= worker.prefetch:
+        processes, prefetch, active, reserved, scheduled = counts
+        waiting = _waiting(scene, worker)
+        if waiting and scheduled and active < processes and active + reserved + scheduled >= prefetch:
             yield Finding(
                 "prefetch-held",
-                worker.worker,
-                f"{worker.scheduled} tasks that wait for their time fill the {worker.prefetch} that "
-                f"{worker.worker} may hold, while messages wait in {', '.join(waiting)}",
+                worker["worker"],
+                f"{scheduled} tasks that wait for their time fill the {prefetch} that {worker['worker']} may "
+                f"hold, while messages wait in {waiting}",
                 "give it more processes, which lets it hold more; keep far ETAs in the database instead",
-                facts={"worker": worker.worker},
+                facts={"worker": worker["worker"]},
             )
 
 
+def _workers(scene: Scene) -> list[dict[str, Any]]:
+    frame = scene.fleet.workers.astype(object)
+    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+
+
+def _waiting(scene: Scene, worker: dict[str, Any]) -> str:
+    """Queues in which messages wait for this worker."""
+    return ", ".join(q for q in worker["queues"] or () if q in scene.queues and scene.ready.get(q))
+
+
 NONE = Check("no-worker", "no worker replies", _none, after=broker.IDS)
-BUSY = Check("workers-busy", "every process is busy with a long task", _busy, after=(*broker.IDS, "no-worker"))
+BUSY = Check(
+    "workers-busy", "every process is busy with a long task", _busy, after=(*broker.IDS, "no-worker")
+)
 PREFETCH = Check(
     "prefetch-held", "tasks with an ETA fill the prefetch", _prefetch, after=(*broker.IDS, "no-worker")
 )

@@ -30,7 +30,9 @@ class ByHand(Plan):
     def carry_out(self, run: Run) -> None:
         """Wait until the effect of the command is seen."""
         if not remote.seen(self.done, self.patience):
-            raise ZumoError(f"waited {self.patience:g} s and saw no effect; run `{self.command}`, then apply again")
+            raise ZumoError(
+                f"waited {self.patience:g} s and saw no effect; run `{self.command}`, then apply again"
+            )
         run.step(self.target, "seen")
 
     def verify(self, run: Run) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -40,7 +41,7 @@ class Recycle(Plan):
             if not grown.ok:
                 run.step(node, grown.text, ok=False)
                 continue
-            remote.seen(lambda node=node, want=2 * len(pids): self._size(node) >= want, GROW_SECONDS)  # type: ignore[misc]
+            remote.seen(partial(self._has, node, 2 * len(pids)), GROW_SECONDS)
             [shrunk] = remote.command(self.app, "pool_shrink", count, nodes=[node])
             run.step(node, f"{len(pids)} processes replaced" if shrunk.ok else shrunk.text, ok=shrunk.ok)
 
@@ -55,8 +56,8 @@ class Recycle(Plan):
 
         return remote.seen(look, END_SECONDS)
 
-    def _size(self, node: str) -> int:
-        return len(_pids(fleet.snapshot(self.app, nodes=[node]), node))
+    def _has(self, node: str, processes: int) -> bool:
+        return len(_pids(fleet.snapshot(self.app, nodes=[node]), node)) >= processes
 
 
 def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Recycle:
@@ -71,7 +72,9 @@ def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> R
     old = {node: tuple(_pids(now, node)) for node in workers}
     for node, pids in old.items():
         if not pids:
-            raise InputError(f"{node} does not reply, or its pool has no processes; only prefork pools can be recycled")
+            raise InputError(
+                f"{node} does not reply, or its pool has no processes; only prefork pools can be recycled"
+            )
     busy = now.tasks[now.tasks["state"] == "active"].groupby("worker").size()
     rows = [(node, len(pids), int(busy.get(node, 0))) for node, pids in old.items()]
     return Recycle(

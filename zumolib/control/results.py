@@ -48,7 +48,9 @@ def client(app: Celery) -> Any:
     """
     found = getattr(app.backend, "client", None)
     if not isinstance(found, redis.Redis):
-        raise InputError(f"results are kept in {type(app.backend).__name__}; this works on Redis and Valkey only")
+        raise InputError(
+            f"results are kept in {type(app.backend).__name__}; this works on Redis and Valkey only"
+        )
     return found
 
 
@@ -90,7 +92,9 @@ class Expire(Plan):
 
     def carry_out(self, run: Run) -> None:
         """Set it, where there is still none."""
-        for page, done in _paged(self.app, self.keys, lambda pipe, key: pipe.expire(key, self.seconds, nx=True), run):
+        for page, done in _paged(
+            self.app, self.keys, lambda pipe, key: pipe.expire(key, self.seconds, nx=True), run
+        ):
             for key, set_ in zip(page, done, strict=True):
                 run.step(_id(self.app, key), "expires" if set_ else "gone meanwhile, or has one")
 
@@ -173,7 +177,9 @@ def delete_oldest(app: Celery, *, room: float = ROOM) -> Delete:
             break
         chosen.append(stored)
         excess -= stored.size
-    enough = () if excess <= 0 else ("what else is stored there fills it too: results alone do not make room",)
+    enough = (
+        () if excess <= 0 else ("what else is stored there fills it too: results alone do not make room",)
+    )
     return Delete(
         app=app,
         target="results",
@@ -187,7 +193,9 @@ def delete_oldest(app: Celery, *, room: float = ROOM) -> Delete:
     )
 
 
-def _paged(app: Celery, keys: tuple[bytes, ...], do: Any, run: Run) -> Iterator[tuple[tuple[bytes, ...], list[Any]]]:
+def _paged(
+    app: Celery, keys: tuple[bytes, ...], do: Any, run: Run
+) -> Iterator[tuple[tuple[bytes, ...], list[Any]]]:
     server = client(app)
     for first in range(0, len(keys), PAGE):
         run.heed()
@@ -198,7 +206,9 @@ def _paged(app: Celery, keys: tuple[bytes, ...], do: Any, run: Run) -> Iterator[
                     do(pipe, key)
                 done = pipe.execute()
         except redis.exceptions.RedisError as error:
-            raise BrokerError(f"the result backend does not answer ({error}); start it, then plan anew") from error
+            raise BrokerError(
+                f"the result backend does not answer ({error}); start it, then plan anew"
+            ) from error
         yield page, done
 
 

@@ -38,7 +38,11 @@ class Start(Plan):
         self.supervisor.start_service(self.service)
         took = probes.wait(self.works, self.seconds)
         if took is None:
-            run.step(self.service, f"does not do its work after {self.seconds:.0f} s; see `zumo logs {self.service}`", ok=False)
+            run.step(
+                self.service,
+                f"does not do its work after {self.seconds:.0f} s; see `zumo logs {self.service}`",
+                ok=False,
+            )
         else:
             run.step(self.service, "works")
 
