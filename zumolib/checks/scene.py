@@ -26,8 +26,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "rate_limited": {},
     "revoked": {},
 }
-ANSWER_SECONDS = 2.0  # for a broadcast: nobody knows yet who is there
-TRIES = 2  # a worker that just reconnects misses one broadcast
+ANSWER_SECONDS = 1.0  # for a broadcast: nobody knows yet who is there
+TRIES = 3  # a worker that just reconnects, or is short of time, misses one broadcast
 
 
 def _utcnow() -> datetime:

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from zumolib.figures import theme
 from zumolib.figures.words import counted, duration, number
 
-MARKS = {"yes": "✖", "no": "✔", "on purpose": "•", "cannot be told": "?"}
+MARKS = {"yes": "YES", "no": "no", "on purpose": "on purpose", "cannot be told": "?"}
 COLOURS = {
     "yes": theme.STATES["FAILURE"],
     "no": theme.STATES["SUCCESS"],

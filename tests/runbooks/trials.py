@@ -1,0 +1,92 @@
+"""What is asked of every runbook, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from tests.runbooks import validation
+from tests.runbooks.deployments import Deployment
+from tests.runbooks.driver import code_cells
+from tests.runbooks.faults import Fault, disable, forever, pause
+
+NOTHING = "nothing to do"
+RECEIPTS = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.count()"
+APPLY_CELL = "cures.apply("
+
+
+def applying(d: Deployment, fault: Fault) -> dict[str, Any]:
+    """Parameters that let a runbook act."""
+    return {**fault.parameters, "apply": True, "reason": "the test planted it", "patience": d.patience}
+
+
+def healthy(d: Deployment, runbook: str) -> None:
+    """Every output is the committed one, also when it may act: there is nothing to do, and no receipt."""
+    before = d.driver.do(RECEIPTS)
+    validation.nbval(validation.find(runbook), d.environment, lax=False)
+    told = d.driver.run(runbook, {"apply": True, "reason": "a test", "patience": d.patience})
+    assert told["verdicts"] == [NOTHING, NOTHING]
+    assert told["done"] == []
+    assert d.driver.do(RECEIPTS) == before
+
+
+def found_cured_over(d: Deployment, fault: Fault, folder: Path) -> None:
+    """The diagnosis names this cause and no other, the cure cures it, a second run changes nothing."""
+    fault.plant(d)
+    try:
+        before = d.driver.do(RECEIPTS)
+        with _person(d, fault), fault.meanwhile(d):
+            path = validation.with_expectations(
+                fault.runbook, applying(d, fault), [fault.verdict, NOTHING], folder
+            )
+            validation.nbval(path, d.environment, lax=True)
+        assert fault.over(d)
+        receipts = d.driver.do(RECEIPTS)
+        assert receipts > before
+        again = d.driver.run(fault.runbook, applying(d, fault))
+        assert again["verdicts"] == [NOTHING, NOTHING]
+        assert again["done"] == []
+        assert d.driver.do(RECEIPTS) == receipts
+        assert fault.over(d)
+    finally:
+        fault.clear(d)
+
+
+def cheap(faults: Sequence[Fault]) -> list[Fault]:
+    """One fault of each kind of cure that takes no new process: workers, schedule, results."""
+    return [fault for fault in faults if fault.plant in (pause, disable, forever)]
+
+
+def interrupted(d: Deployment, fault: Fault) -> None:
+    """Stopped after any of its cells and started again, it ends the same."""
+    cells = code_cells(fault.runbook)
+    act = next(n for n, cell in enumerate(cells, start=1) if APPLY_CELL in cell.source)
+    ends = []
+    try:
+        for count in range(1, len(cells) + 1):
+            if count == 1 or count > act:
+                fault.plant(d)
+            before = d.driver.do(RECEIPTS)
+            d.driver.run(fault.runbook, applying(d, fault), cells=count)
+            if count < act:  # nothing is touched, so the fault is still the planted one
+                assert d.driver.do(RECEIPTS) == before
+            if count < act - 1:
+                continue
+            told = d.driver.run(fault.runbook, applying(d, fault))
+            assert told["verdicts"] == [fault.verdict if count < act else NOTHING, NOTHING]
+            assert fault.over(d)
+            ends.append(d.driver.do(RECEIPTS) - before)
+            if count == act - 1:
+                fault.plant(d)
+    finally:
+        fault.clear(d)
+    assert set(ends) == {1}, "one receipt each time"
+
+
+def _person(d: Deployment, fault: Fault) -> Any:
+    act = fault.by_hand
+    return nullcontext() if act is None else d.person(lambda: act(d))
+
+
