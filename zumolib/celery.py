@@ -11,7 +11,7 @@ from typing import Any
 from celery import Celery
 from celery.app.task import Task
 from celery.signals import beat_init
-from celery.worker.control import inspect_command
+from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
 from zumolib import queues
@@ -130,6 +130,17 @@ def rate_limited(state: Any) -> dict[str, Any]:
                 "every": 1 / bucket.fill_rate,
             }
     return held
+
+
+@control_command()
+def renew_strategies(state: Any) -> dict[str, str]:
+    """Let new time limits hold for what is received from now on.
+
+    Celery's ``time_limit`` command changes the task, but a worker has copied the limits into the strategy
+    that it made of the task when it connected, and looks there.
+    """
+    state.consumer.update_strategies()
+    return {"ok": "strategies renewed"}
 
 
 @inspect_command()

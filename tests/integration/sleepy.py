@@ -7,6 +7,7 @@ import time
 
 from celery import shared_task
 from celery.app.task import Task
+from celery.exceptions import SoftTimeLimitExceeded
 
 
 @shared_task(name="tests.sleepy")
@@ -14,6 +15,17 @@ def sleepy(seconds: float = 0.0) -> int:
     """Take a while; returns the process that did."""
     time.sleep(seconds)
     return os.getpid()
+
+
+@shared_task(name="tests.stubborn")
+def stubborn(seconds: float) -> None:
+    """Take a while, whatever the soft time limit says."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        try:
+            time.sleep(left)
+        except SoftTimeLimitExceeded:
+            continue
 
 
 @shared_task(name="tests.flaky", bind=True)

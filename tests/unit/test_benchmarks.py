@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import apart, tasks
+from benchmarks import apart, control, tasks
 
 # scales, seconds, exponent of growth between the last two
 GROWTH = [
@@ -63,3 +63,24 @@ def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
     failed = apart.run(lambda: 1 / 0)
     assert failed.error.endswith("ZeroDivisionError: division by zero")
     assert apart.run(lambda: os._exit(1)).error == "the process was killed"
+
+
+def test_two_sides_are_measured_in_turn_and_the_first_round_is_left_out() -> None:
+    order: list[str] = []
+    first, second = control.in_turn(2, lambda: order.append("bare"), lambda: order.append("ours"))
+    assert order == ["bare", "ours"] * 3
+    assert len(first) == len(second) == 2
+
+
+# ratio, its bound, whether it is marked
+BOUNDS = [(1.04, 1.05, False), (1.06, 1.05, True), (9.0, None, False)]
+
+
+@pytest.mark.parametrize(("ratio", "bound", "marked"), BOUNDS)
+def test_a_ratio_above_its_bound_is_marked(
+    ratio: float, bound: float | None, marked: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = control.row("it", [1.0, 1.0, 50.0], [ratio, ratio, 0.0], bound)
+    assert found["ratio"] == pytest.approx(ratio)
+    assert control.show([found]) == int(marked)
+    assert ("above" in capsys.readouterr().out) is marked

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from zumolib import __version__
+from zumolib.cli.output import plain
 from zumolib.errors import ZumoError
 
 
@@ -24,11 +25,11 @@ class Front(click.Group):
         try:
             return super().invoke(ctx)
         except ZumoError as error:
-            click.echo(f"zumo: {error}", err=True)
+            click.echo(f"zumo: {plain(error)}", err=True)
             sys.exit(error.exit_code)
         except click.UsageError as error:
             place = error.ctx.command_path if error.ctx else "zumo"
-            click.echo(f"zumo: {error.format_message()} See `{place} --help`.", err=True)
+            click.echo(f"zumo: {plain(error.format_message())} See `{place} --help`.", err=True)
             sys.exit(error.exit_code)
 
 

@@ -51,8 +51,8 @@ class Call(Plan):
         run.step(self.task_id, f"sent to {self.queue} as {self.task_id}")
 
     def verify(self, run: Run) -> bool | None:
-        """The broker or a worker has it; unknown on a broker that shows nothing and confirms nothing."""
-        return sending.taken(self.app, [self.task_id], [self.queue])
+        """The broker has confirmed it; what a worker makes of it, :func:`.following.follow` tells."""
+        return sending.confirmed(self.app)
 
 
 def plan(

@@ -33,8 +33,11 @@ class Task:
         """As it would be written: ``(days: int = 30, *, dry: bool)``."""
         if self.parameters is None:
             return "(…)"
-        shown = []
+        shown: list[str] = []
+        kinds = [p.kind for p in self.parameters]
         for p in self.parameters:
+            if p.kind == "keyword" and "*args" not in kinds and "*" not in shown:
+                shown.append("*")
             stars = "*" * p.kind.count("*")
             text = f"{stars}{p.name}" + (f": {p.type}" if p.type else "")
             shown.append(f"{text} = {p.default}" if p.default else text)

@@ -79,6 +79,8 @@ def follow(
 
     end = time.monotonic() + timeout
     with backend_errors(app):
+        if (state := str(result.state)) != "PENDING":  # what has happened before anybody followed it
+            note(state)
         try:
             result.get(
                 timeout=max(0.001, end - time.monotonic()),

@@ -26,7 +26,13 @@ RATE_CAVEATS = (
     _KEPT,
     "a task held back by its rate takes up a prefetch slot of its worker",
 )
-TIME_CAVEATS = (_KEPT, "a run that has begun keeps the limits that it began with")
+TIME_CAVEATS = (
+    _KEPT,
+    "a run that has begun keeps the limits that it began with",
+    "a task without a limit of its own has the one that its worker was started with",
+)
+# Celery copies a task's time limits when a worker connects; only workers of our app do so on demand.
+LATER = "known, but not in force before they next connect to the broker, on"
 SEEN_SECONDS = 3.0
 
 Settings = dict[str, Any]  # rate_limit, or soft and hard
@@ -87,6 +93,18 @@ class TimeLimit(Limit):
     """A soft and a hard time limit."""
 
     action = "time limit"
+
+    def carry_out(self, run: Run) -> None:
+        """Tell each worker, and let it make use of it, which Celery's own command does not."""
+        super().carry_out(run)
+        said = remote.command(self.app, "renew_strategies", {}, nodes=run.succeeded)
+        run.after["waiting"] = [answer.node for answer in said if not answer.ok]
+        if run.after["waiting"]:
+            run.notes.append(f"{LATER}: {', '.join(run.after['waiting'])}")
+
+    def verify(self, run: Run) -> bool | None:
+        """The workers tell these limits and make use of them."""
+        return bool(super().verify(run)) and not run.after["waiting"]
 
 
 def rate(
@@ -157,7 +175,23 @@ def times(
         raise InputError(f"soft={soft} and hard={hard}: the soft limit must be below the hard one")
     there = read(app, task, nodes)
     chosen = settings or {node: {"soft": soft, "hard": hard} for node in there}
+    if soft is None and hard is not None and settings is None:
+        _check_default(app, hard, list(there))
     return _plan(TimeLimit, app, task, chosen, there, _times, _times_text, TIME_CAVEATS, undoes)
+
+
+def _check_default(app: Celery, hard: float, nodes: Sequence[str]) -> None:
+    """Refuse a hard limit that would never be looked at.
+
+    A pool waits for the soft limit first, which is then the one that its worker was started with.
+    """
+    for node, stats in remote.ask(app, {"stats": {}}, nodes=nodes)["stats"].items():
+        default = ((stats.get("pool") or {}).get("timeouts") or (0, 0))[0]
+        if default and default >= hard:
+            raise InputError(
+                f"hard={hard:g} alone has no effect: {node} was started with a soft limit of {default:g} s, "
+                f"which comes first; pass a soft limit below {hard:g} as well"
+            )
 
 
 def read(app: Celery, task: str, nodes: Sequence[str] | None = None) -> dict[str, dict[str, str]]:

@@ -38,8 +38,7 @@ CAVEATS = (
     "chains, groups and chords that the failed runs were part of do not go on",
 )
 NO_ARGUMENTS = (
-    "its result keeps no arguments: set result_extended, or its process was lost or ran into its time "
-    "limit; call it anew with `zumo call`"
+    "its result keeps no arguments; set result_extended for those to come, and call it anew with `zumo call`"
 )
 
 
@@ -203,5 +202,11 @@ def _retried() -> dict[str, int]:
     orm.ready()
     from zumolib.receipts.models import Receipt as Row
 
-    rows = Row.objects.filter(action="retry").order_by("-id").values_list("id", "after")[:RECEIPTS]
-    return {task_id: pk for pk, after in reversed(rows) for task_id in after}
+    columns = ("id", "state", "after", "affected")
+    rows = Row.objects.filter(action="retry").order_by("-id").values_list(*columns)[:RECEIPTS]
+    found: dict[str, int] = {}
+    for pk, state, after, affected in reversed(rows):
+        # Of a retry without an end it is not known how far it came.
+        sent = after if state != "started" else [row["id"] for row in affected]
+        found |= dict.fromkeys(sent, pk)
+    return found

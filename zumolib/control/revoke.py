@@ -144,7 +144,8 @@ def plan(
         chosen = chosen[chosen["id"].isin(wanted)]
     for column, pattern in (("name", name), ("queue", queue), ("worker", worker)):
         if pattern is not None:
-            chosen = chosen[[isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]]
+            fits = [isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]
+            chosen = chosen[pd.Series(fits, index=chosen.index, dtype=bool)]
     if older is not None:
         chosen = chosen[chosen["age"].ge(older).fillna(value=False)]
     if args is not None:

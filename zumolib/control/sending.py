@@ -59,14 +59,21 @@ def backend_errors(app: Celery) -> Iterator[None]:
         ) from error
 
 
+def confirmed(app: Celery) -> bool | None:
+    """Whether a send that returned means that the broker has the message; None where it does not say.
+
+    Redis and Valkey answer each push; RabbitMQ does with publisher confirms.
+    """
+    options = app.conf.broker_transport_options or {}
+    return True if peek.allowed(app) or options.get("confirm_publish") else None
+
+
 def taken(app: Celery, ids: Collection[str], queues: Collection[str]) -> bool | None:
     """Whether tasks that were sent have arrived, as far as that can be seen."""
     if not peek.allowed(app):
         with backend_errors(app):
             known = all(app.AsyncResult(task_id).state != "PENDING" for task_id in ids)
-        # With publisher confirms the broker itself has said so.
-        confirmed = (app.conf.broker_transport_options or {}).get("confirm_publish")
-        return True if known or confirmed else None
+        return True if known else confirmed(app)
 
     def look() -> bool:
         with backend_errors(app):

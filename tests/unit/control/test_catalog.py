@@ -102,7 +102,7 @@ def test_durations(text: str | None, seconds: float | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "-5", "5x", "soon", "1e3"])
 def test_durations_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="--older .* is no duration; write it like 90s"):
+    with pytest.raises(InputError, match=r"--older .* is no duration; write it like 90s"):
         duration.seconds(text, "--older")
 
 

@@ -1,0 +1,181 @@
+"""Receipts only grow, are shown in the admin, and actions are refused where they are not wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+from celery import Celery
+
+from tests.integration.workers import make_app
+from zumolib import conf as settings
+from zumolib import control, orm
+from zumolib.conf import Conf
+from zumolib.errors import ControlError, InputError, ReadOnly
+
+
+@pytest.fixture
+def app(valkey_url: str) -> Iterator[Celery]:
+    made = make_app(f"{valkey_url}/8", valkey_url)
+    made.loader.import_default_modules()
+    yield made
+    made.control.purge()
+
+
+def test_a_receipt_says_who_when_why_and_what(app: Celery) -> None:
+    receipt = control.apply(
+        control.call.plan(app, "tests.sleepy", [1.0]), reason="needed today", actor="an operator"
+    )
+    assert control.receipt.read(receipt.id) == receipt
+    assert (receipt.actor, receipt.reason, receipt.action, receipt.target) == (
+        *("an operator", "needed today", "call", "tests.sleepy"),
+    )
+    assert receipt.finished_at is not None
+    assert receipt.started_at <= receipt.finished_at
+    listed = control.receipt.latest(limit=1).to_dict("records")[0]
+    assert (listed["id"], listed["undo"], listed["state"]) == (receipt.id, "cannot be undone", "done")
+    assert control.apply(control.call.plan(app, "tests.sleepy")).actor == settings.person()
+
+
+def test_receipts_are_filtered(app: Celery) -> None:
+    control.apply(control.call.plan(app, "tests.login", ["a", "b"]))
+    assert set(control.receipt.latest(action="call", target="login")["target"]) == {"tests.login"}
+    assert control.receipt.latest(action="no such").empty
+    assert list(control.receipt.latest(action="no such").columns) == list(control.receipt.COLUMNS)
+    with pytest.raises(InputError, match="there is no receipt 999999999; `zumo actions` lists them"):
+        control.receipt.read(999_999_999)
+
+
+def test_nobody_changes_or_deletes_a_receipt(app: Celery) -> None:
+    receipt = control.apply(control.call.plan(app, "tests.sleepy"))
+    from zumolib.receipts.models import Receipt as Row
+
+    row = Row.objects.get(pk=receipt.id)
+    row.reason = "another"
+    for change in (
+        row.save,
+        row.delete,
+        lambda: Row.objects.filter(pk=receipt.id).update(reason="another"),
+        lambda: Row.objects.all().delete(),
+        lambda: Row.objects.bulk_update([row], ["reason"]),
+    ):
+        with pytest.raises(ControlError, match=r"not (changed|deleted)"):
+            change()
+    assert not Row.objects.close(receipt.id, state="failed"), "what has ended is not written again"
+    assert control.receipt.read(receipt.id) == receipt
+
+
+@pytest.mark.filterwarnings("ignore:No directory at")  # of static files, which this test needs none of
+def test_the_admin_shows_receipts_and_lets_nobody_write_them(app: Celery) -> None:
+    receipt = control.apply(control.call.plan(app, "tests.sleepy"), reason="<b>hostile</b>")
+    orm.ready()
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    User.objects.filter(username="boss").delete()
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(User.objects.create_superuser("boss", "boss@zumodra.example", "x"))
+    listed = client.get("/admin/receipts/receipt/")
+    assert listed.status_code == 200
+    assert "&lt;b&gt;hostile&lt;/b&gt;" in listed.content.decode()
+    page = f"/admin/receipts/receipt/{receipt.id}/change/"
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"reason": "another"}).status_code == 403
+    assert client.get("/admin/receipts/receipt/add/").status_code == 403
+    assert client.post(f"/admin/receipts/receipt/{receipt.id}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_models_and_the_migrations_agree() -> None:
+    orm.ready()
+    from django.core.management import call_command
+
+    call_command("makemigrations", "receipts", check=True, dry_run=True, verbosity=0)
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: Conf = settings.read(ZUMO_READ_ONLY=True)
+    monkeypatch.setattr("zumolib.control.permission.conf", lambda: frozen)
+
+
+def plans(app: Celery) -> list[Any]:
+    """One plan of each kind that needs no worker."""
+    orm.ready()
+    from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+    interval, _ = IntervalSchedule.objects.get_or_create(every=5, period="minutes")
+    PeriodicTask.objects.update_or_create(
+        name="kept", defaults={"task": "tests.sleepy", "interval": interval, "enabled": True}
+    )
+    app.send_task("tests.sleepy", queue="hr")
+    return [
+        control.call.plan(app, "tests.sleepy"),
+        control.run_now.plan(app, "kept"),
+        control.reschedule.plan(app, "kept", every=60),
+        control.switch.plan(app, "kept", on=False),
+        control.purge.plan(app, "hr"),
+        control.revoke.plan(app, ["some-task"]),
+    ]
+
+
+def test_read_only_refuses_every_action_and_still_plans(app: Celery, read_only: None) -> None:
+    count = len(control.receipt.latest(limit=10_000))
+    for plan in plans(app):
+        assert not plan.preview.empty
+        for allow in (None, True):
+            with pytest.raises(ReadOnly, match=r"ZUMO_READ_ONLY is set.*unset it to act"):
+                control.apply(plan, allow=allow)
+    assert len(control.receipt.latest(limit=10_000)) == count, "what is refused leaves no receipt"
+    from django_celery_beat.models import PeriodicTask
+
+    row = PeriodicTask.objects.get(name="kept")
+    assert (row.enabled, row.interval.every) == (True, 5)
+    row.delete()
+
+
+def test_an_undo_is_refused_when_read_only(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    reschedule = plans(app)[2]
+    receipt = control.apply(reschedule)
+    frozen = settings.read(ZUMO_READ_ONLY=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("zumolib.control.permission.conf", lambda: frozen)
+        with pytest.raises(ReadOnly):
+            control.undo(app, receipt.id)
+    with pytest.raises(ReadOnly, match="allow=False"):
+        control.undo(app, receipt.id, allow=False)
+    assert control.undo(app, receipt.id).ok
+
+
+NOTEBOOK = """
+import os
+from zumolib.control import permission
+from zumolib.errors import ReadOnly
+
+def outcome(allow=None):
+    try:
+        permission.check(allow)
+    except ReadOnly as error:
+        return str(error)
+    return "allowed"
+
+print(outcome())
+print(outcome(True))
+os.environ["JPY_SESSION_NAME"] = "control.ipynb"
+print(outcome())
+"""
+
+
+def test_a_notebook_that_runs_by_itself_is_read_only_unless_told_otherwise(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.ipynb", tmp_path / "out.ipynb"
+    cells = [nbformat.v4.new_code_cell(NOTEBOOK)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), source)
+    ran = papermill.execute_notebook(str(source), str(target), progress_bar=False, kernel_name="python3")
+    by_itself, told, with_a_person = ran.cells[-1]["outputs"][0]["text"].splitlines()
+    assert by_itself.startswith("this notebook runs without a person before it")
+    assert "pass allow=True" in by_itself
+    assert (told, with_a_person) == ("allowed", "allowed")
