@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -42,9 +41,9 @@ class Deployment:
     driver: Driver = field(init=False)
     patience = 0  # the runbook's parameter: does a person have to do something?
 
-    @cached_property
+    @property
     def app(self) -> Celery:
-        """The platform's app on this deployment, in the test's own process."""
+        """The platform's app in the test's own process; without connections from before a fault."""
         return create(Conf(CELERY_BROKER_URL=self.broker_url, CELERY_RESULT_BACKEND=self.results_url))
 
     @property

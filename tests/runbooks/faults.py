@@ -34,7 +34,9 @@ class Fault:
     on: tuple[type, ...] = (Embedded, Full)
     by_hand: Callable[[Any], None] | None = None  # what the person does on a deployment of their own
     parameters: dict[str, Any] = field(default_factory=dict)
-    meanwhile: Callable[[Any], AbstractContextManager[None]] = nullcontext  # work that goes on during the diagnosis
+    meanwhile: Callable[[Any], AbstractContextManager[None]] = (
+        nullcontext  # work that goes on during the diagnosis
+    )
     clear: Callable[[Any], None] = nothing  # what the cure rightly leaves
 
 
@@ -279,7 +281,8 @@ def all_expire(d: Any) -> bool:
 
 
 UNCONSUMED = "; ".join(
-    f"queue-unconsumed ({queue})" for queue in ("default", "analytics", "notifications", "hr", "ats", "celery")
+    f"queue-unconsumed ({queue})"
+    for queue in ("default", "analytics", "notifications", "hr", "ats", "celery")
 )
 
 FAULTS = (

@@ -21,9 +21,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         yield made
 
 
+def test_healthy(deployment: Embedded) -> None:
+    trials.healthy(deployment)
+
+
 @pytest.mark.parametrize("runbook", TROUBLES)
-def test_healthy(runbook: str, deployment: Embedded) -> None:
-    trials.healthy(deployment, runbook)
+def test_healthy_and_confirmed(runbook: str, deployment: Embedded) -> None:
+    trials.healthy_and_confirmed(deployment, runbook)
 
 
 @pytest.mark.parametrize("fault", HERE, ids=lambda fault: fault.name)

@@ -11,6 +11,7 @@ from tests.runbooks import validation
 from tests.runbooks.deployments import Deployment
 from tests.runbooks.driver import code_cells
 from tests.runbooks.faults import Fault, disable, forever, pause
+from zumolib.runbooks.troubles import TROUBLES
 
 NOTHING = "nothing to do"
 RECEIPTS = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.count()"
@@ -22,26 +23,38 @@ def applying(d: Deployment, fault: Fault) -> dict[str, Any]:
     return {**fault.parameters, "apply": True, "reason": "the test planted it", "patience": d.patience}
 
 
-def healthy(d: Deployment, runbook: str) -> None:
-    """Every output is the committed one, also when it may act: there is nothing to do, and no receipt."""
+def healthy(d: Deployment) -> None:
+    """Every output of every runbook is the committed one, and no receipt was written."""
     before = d.driver.do(RECEIPTS)
-    validation.nbval(validation.find(runbook), d.environment, lax=False)
+    validation.nbval([validation.find(runbook) for runbook in TROUBLES], d.environment, lax=False)
+    assert d.driver.do(RECEIPTS) == before
+
+
+def healthy_and_confirmed(d: Deployment, runbook: str) -> None:
+    """It may act, and there is nothing to do."""
+    before = d.driver.do(RECEIPTS)
     told = d.driver.run(runbook, {"apply": True, "reason": "a test", "patience": d.patience})
     assert told["verdicts"] == [NOTHING, NOTHING]
     assert told["done"] == []
     assert d.driver.do(RECEIPTS) == before
 
 
-def found_cured_over(d: Deployment, fault: Fault, folder: Path) -> None:
-    """The diagnosis names this cause and no other, the cure cures it, a second run changes nothing."""
+def found_cured_over(d: Deployment, fault: Fault, folder: Path, *, kernel: bool = True) -> None:
+    """The diagnosis names this cause and no other, the cure cures it, a second run changes nothing.
+
+    Without `kernel` the cells run in the driver's process, which saves the start of a kernel.
+    """
     fault.plant(d)
     try:
         before = d.driver.do(RECEIPTS)
         with _person(d, fault), fault.meanwhile(d):
-            path = validation.with_expectations(
-                fault.runbook, applying(d, fault), [fault.verdict, NOTHING], folder
-            )
-            validation.nbval(path, d.environment, lax=True)
+            if kernel:
+                expected = [fault.verdict, NOTHING]
+                path = validation.with_expectations(fault.runbook, applying(d, fault), expected, folder)
+                validation.nbval([path], d.environment, lax=True)
+            else:
+                told = d.driver.run(fault.runbook, applying(d, fault))
+                assert told["verdicts"] == [fault.verdict, NOTHING], told["texts"]
         assert fault.over(d)
         receipts = d.driver.do(RECEIPTS)
         assert receipts > before
@@ -88,5 +101,3 @@ def interrupted(d: Deployment, fault: Fault) -> None:
 def _person(d: Deployment, fault: Fault) -> Any:
     act = fault.by_hand
     return nullcontext() if act is None else d.person(lambda: act(d))
-
-

@@ -27,15 +27,15 @@ MB = 2**20
 def ping(bench: Bench) -> str:
     """Who answers ``celery inspect ping``."""
     return _asked(
-        bench, lambda: f"{counted(len(_inspect(bench).ping() or {}), 'worker')} answered Celery's ping"
+        bench, lambda celery: f"{counted(len(celery.ping() or {}), 'worker')} answered Celery's ping"
     )
 
 
 def queues(bench: Bench) -> str:
     """What ``celery inspect active_queues`` tells of the app's queues."""
 
-    def ask() -> str:
-        told = _inspect(bench).active_queues() or {}
+    def ask(celery: Any) -> str:
+        told = celery.active_queues() or {}
         taken = {queue["name"] for listed in told.values() for queue in listed}
         known = list(bench.app.amqp.queues)
         left = [queue for queue in known if queue not in taken]
@@ -68,9 +68,9 @@ def due(bench: Bench) -> str:
 def processes(bench: Bench) -> str:
     """How the processes that ``celery inspect stats`` lists compare with their parent, by the kernel's count."""
 
-    def ask() -> str:
+    def ask(celery: Any) -> str:
         larger = total = 0
-        for told in (_inspect(bench).stats() or {}).values():
+        for told in (celery.stats() or {}).values():
             parent = psutil.Process(told["pid"]).memory_info().rss
             for pid in told["pool"]["processes"]:
                 total += 1
@@ -99,10 +99,12 @@ def store(bench: Bench) -> str:
     return f"a result was stored and read again; {kept}" if same else "a stored result was not read again"
 
 
-def _inspect(bench: Bench) -> Any:
-    return bench.app.control.inspect(timeout=ANSWER_SECONDS)
+def _asked(bench: Bench, ask: Callable[[Any], str]) -> str:
+    """Put Celery's own ``inspect`` a question, over a connection of its own.
 
-
-def _asked(bench: Bench, ask: Callable[[], str]) -> str:
-    """Celery's own questions try for ever where the broker is gone, so it is asked for first."""
-    return ask() if bench.scene().broker.state == "ok" else "the broker does not answer"
+    Celery would try for ever where the broker is gone, and fail once on a pooled connection from before.
+    """
+    if bench.scene().broker.state != "ok":
+        return "the broker does not answer"
+    with bench.app.connection_for_write(connect_timeout=ANSWER_SECONDS) as connection:
+        return ask(bench.app.control.inspect(timeout=ANSWER_SECONDS, connection=connection))
