@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zumolib import orm
 from zumolib.checks import broker
 from zumolib.checks.check import Check, Finding
-from zumolib.control import entry as entries
+from zumolib.control.database import database_errors
+from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def rows(scene: Scene) -> list[Any]:
     orm.ready()
     from django_celery_beat.models import PeriodicTask
 
-    with entries.database_errors():
+    with database_errors():
         found = PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked").order_by(
             "name"
         )
@@ -56,7 +57,7 @@ def tolerance(scene: Scene) -> timedelta:
     """How late a dispatch may seem before beat is in doubt."""
     conf = scene.app.conf
     sync = 0.0 if conf.beat_sync_every == 1 else SYNC_SECONDS
-    return timedelta(seconds=GRACE + sync + float(conf.beat_max_loop_interval or entries.BEAT_INTERVAL))
+    return timedelta(seconds=GRACE + sync + float(conf.beat_max_loop_interval or BEAT_INTERVAL))
 
 
 def _stopped(scene: Scene) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +68,7 @@ def find(name: str) -> Runbook:
     """
     wanted = Path(name).stem
     for runbook in shipped():
-        if wanted in (runbook.name, runbook.path.stem, runbook.path.stem[:2].lstrip("0")):
+        if wanted in (runbook.name, runbook.path.stem, runbook.path.stem[:2], runbook.path.stem[1]):
             return runbook
     names = ", ".join(runbook.name for runbook in shipped()) or "none: this is no clone of the project"
     raise InputError(f"there is no runbook {name!r}; there are: {names}")
@@ -169,7 +169,7 @@ def _with(source: str, values: Mapping[str, Any]) -> str:
 
 def _typed(name: str, value: Any, type_: str) -> Any:
     """A value that was typed as text, as its parameter wants it."""
-    wanted = {
+    wanted: dict[str, Callable[[str], Any]] = {
         "int": int,
         "float": float,
         "bool": lambda text: {"true": True, "false": False}[text.lower()],
