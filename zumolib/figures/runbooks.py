@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, number
+from zumolib.figures.words import counted, duration, listed, number
 
 MARKS = {"yes": "YES", "no": "no", "on purpose": "on purpose", "cannot be told": "?"}
 COLOURS = {
@@ -125,11 +125,11 @@ def consumers(frame: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(visible=False, range=[0, max(float(ready.max()), 1) * 1.6])
     alone = list(frame.loc[frame["workers"] == 0, "queue"])
-    title = (
-        f"Nobody takes from {', '.join(map(str, alone))}"
-        if alone
-        else f"All {len(frame)} queues have a worker; {counted(float(ready.sum()), 'message')} waiting"
-    )
+    waits = f"{counted(float(ready.sum()), 'message')} waiting"
+    if alone:
+        title = f"Nobody takes from {listed([str(queue) for queue in alone])}"
+    else:
+        title = f"{'The queue has' if len(frame) == 1 else f'All {len(frame)} queues have'} a worker; {waits}"
     return theme.titled(
         figure, title, note="asked of the broker and of the workers just now", height=130 + 26 * len(frame)
     )
