@@ -44,7 +44,9 @@ class Deployment:
     @property
     def app(self) -> Celery:
         """The platform's app in the test's own process; without connections from before a fault."""
-        return create(Conf(CELERY_BROKER_URL=self.broker_url, CELERY_RESULT_BACKEND=self.results_url))
+        made = create(Conf(CELERY_BROKER_URL=self.broker_url, CELERY_RESULT_BACKEND=self.results_url))
+        made.conf.broker_pool_limit = 0  # kombu keeps its pools by URL, not by app
+        return made
 
     @property
     def results(self) -> Any:

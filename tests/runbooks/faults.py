@@ -10,8 +10,6 @@ from typing import Any
 
 from tests.runbooks.deployments import Deployment, Embedded, Full
 from tests.waiting import wait_until
-from zumolib.celery import create
-from zumolib.conf import Conf
 
 ENTRY = "cleanup-expired-sessions"
 TYPO = "tests.mispelt"
@@ -67,8 +65,7 @@ def right_password(d: Full) -> None:
 
 def run_a_task(d: Deployment) -> bool:
     """A call goes all the way to its result."""
-    fresh = create(Conf(CELERY_BROKER_URL=d.broker_url, CELERY_RESULT_BACKEND=d.results_url))
-    return bool(fresh.send_task(PLAIN).get(timeout=60)["status"] == "ok")
+    return bool(d.app.send_task(PLAIN).get(timeout=60)["status"] == "ok")
 
 
 def other_queues(d: Any) -> None:
@@ -143,8 +140,8 @@ def limit(d: Any) -> None:
 
 
 def held_ran(d: Any) -> bool:
-    fresh = create(Conf(CELERY_BROKER_URL=d.broker_url, CELERY_RESULT_BACKEND=d.results_url))
-    return all(fresh.AsyncResult(call.id).get(timeout=60)["status"] == "ok" for call in held)
+    app = d.app
+    return all(app.AsyncResult(call.id).get(timeout=60)["status"] == "ok" for call in held)
 
 
 def stop_beat(d: Any) -> None:
@@ -217,7 +214,7 @@ def leak(d: Any) -> None:
 def goes_on_leaking(d: Any) -> Iterator[None]:
     """The task runs on, among others, until its processes are replaced."""
     over = Event()
-    app = create(Conf(CELERY_BROKER_URL=d.broker_url, CELERY_RESULT_BACKEND=d.results_url))
+    app = d.app
     count = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.filter(action='recycle').count()"
     before = d.driver.do(count)
 

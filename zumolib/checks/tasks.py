@@ -66,7 +66,9 @@ def _rate(scene: Scene) -> Iterator[Finding]:
             "rate-limited",
             name,
             f"{count} held by its rate of {now} ({changed})",
-            "set another rate (`zumo limit rate`), then start the worker anew: what it holds keeps the old one",
+            "start the worker anew: that brings back the code's rate and frees what is held"
+            if code not in ("unknown", now)
+            else "raise it in the code and start the worker anew; `zumo limit rate` helps what comes, not what is held",
             facts={
                 "nodes": list(nodes),
                 "limits": limits,

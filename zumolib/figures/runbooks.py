@@ -61,6 +61,10 @@ def diagnosis(frame: pd.DataFrame) -> Findings:
     rows = tuple(frame[["found", "cause", "saw", "hint"]].itertuples(index=False, name=None))
     if causes:
         return Findings(f"Found: {'; '.join(causes)}", COLOURS["yes"], rows)
+    untold = int((frame["found"] == "cannot be told").sum())
+    if untold:
+        some = counted(untold, "cause")
+        return Findings(f"Nothing found, but {some} cannot be told here", COLOURS["cannot be told"], rows)
     return Findings("Nothing to do: none of these causes was found", COLOURS["no"], rows)
 
 

@@ -120,11 +120,12 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
             elif facts["entries"]:
                 yield step(lambda: switch.plan(app, facts["entries"], on=False))
         case "rate-limited":
-            wanted = facts["code"] if facts["changed"] else rate or None
-            if facts["changed"] or rate:
-                yield step(lambda: limits.rate(app, finding.subject, wanted, nodes=facts["nodes"]))
+            # A new start brings the code's rate back and frees what is held. Setting the rate first would
+            # only hide those: they stay with the old one, and workers tell of the new one alone.
             if facts["changed"]:
                 yield step(lambda: _process(bench, "worker", finding, patience))
+            elif rate:
+                yield step(lambda: limits.rate(app, finding.subject, rate, nodes=facts["nodes"]))
         case "entry-disabled":
             yield step(lambda: switch.plan(app, finding.subject, on=True))
         case "task-leaks" | "process-grew":

@@ -26,6 +26,11 @@ def test_without_a_cause_there_is_nothing_to_do() -> None:
     assert "the broker does not answer" in shown._repr_html_()
 
 
+def test_what_cannot_be_told_is_no_all_clear() -> None:
+    shown = draw.diagnosis(diagnosis(("a task leaks", "cannot be told", "on another machine", "")))
+    assert shown.headline == "Nothing found, but 1 cause cannot be told here"
+
+
 def test_what_others_wrote_is_shown_as_text() -> None:
     shown = draw.diagnosis(diagnosis((HOSTILE, "yes", HOSTILE, HOSTILE)))
     actions = draw.outcome(pd.DataFrame([(HOSTILE,)], columns=[HOSTILE]))
