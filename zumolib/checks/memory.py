@@ -112,9 +112,7 @@ def _leaks(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "task-leaks",
                 str(name),
-                f"each of its runs leaves about {mb:,.0f} MB in its process"
-                if mb >= 1
-                else f"each run leaves {mb:.1f} MB",
+                f"each run of {name} leaves about {mb:,.1f} MB in its process",
                 "replace the processes now; mend the task, and let `worker_max_memory_per_child` bound it",
                 facts={"workers": sorted(frame["worker"].unique())},
             )
@@ -132,7 +130,7 @@ def _grown(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "process-grew",
                 node,
-                f"{len(grown)} of its {len(its) - 1} processes hold up to {max(grown) / MB:,.0f} MB, "
+                f"{len(grown)} of the {len(its) - 1} processes of {node} hold up to {max(grown) / MB:,.0f} MB, "
                 f"their parent {parent / MB:,.0f} MB",
                 "replace the processes; watch for longer, while the tasks run, to see which one it is",
                 facts={"workers": [node]},

@@ -21,8 +21,8 @@ def _paused(scene: Scene) -> Iterator[Finding]:
             yield Finding(
                 "queue-paused",
                 queue,
-                f"{queue} was paused by `zumo pause` or a notebook{_waiting(scene, queue)}",
-                f"`zumo actions` says who paused it and why; resume it by `zumo resume {queue}`",
+                f"{queue} was paused {_by_whom(queue)}{_waiting(scene, queue)}",
+                f"resume it by `zumo resume {queue}`, unless that reason still holds",
                 facts={"queue": queue, "nodes": still},
             )
 
@@ -39,6 +39,15 @@ def _unconsumed(scene: Scene) -> Iterator[Finding]:
                 "look at the -Q of its start command",
                 facts={"queue": queue},
             )
+
+
+def _by_whom(queue: str) -> str:
+    from zumolib.receipts.models import Receipt
+
+    made = Receipt.objects.filter(action="pause", target=queue).first()
+    if made is None:
+        return "by somebody"
+    return f"by {made.actor} at {made.started_at:%Y-%m-%d %H:%M} UTC ({made.reason or 'no reason given'})"
 
 
 def _waiting(scene: Scene, queue: str) -> str:

@@ -98,7 +98,7 @@ def _disabled(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             "entry-disabled",
             row.name,
-            f"it was disabled {who}",
+            f"{row.name} was disabled {who}",
             f"enable it by `zumo enable {row.name}`",
             severity="note" if made and not asked else "error",
         )

@@ -65,7 +65,7 @@ def _rate(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             "rate-limited",
             name,
-            f"{count} held by its rate of {now} ({changed})",
+            f"{count} calls of {name} are held by its rate of {now} ({changed})",
             "start the worker anew: that brings back the code's rate and frees what is held"
             if code not in ("unknown", now)
             else "raise it in the code and start the worker anew; `zumo limit rate` helps what comes, not what is held",
@@ -120,7 +120,7 @@ def _revoked(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             "task-revoked",
             name,
-            f"{len(ids)} that wait were revoked, and will be dropped when a worker takes them",
+            f"{len(ids)} calls of {name} that wait were revoked, and will be dropped when a worker takes them",
             "`zumo actions` says who revoked them and why; call them anew if they are wanted",
             facts={"ids": ids},
         )

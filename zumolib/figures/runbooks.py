@@ -5,6 +5,7 @@ Read by somebody who was woken: one colour for trouble, one for none, and the re
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -40,19 +41,32 @@ class Findings:
 
     def _repr_html_(self) -> str:
         body = "".join(
-            f'<tr><td style="color:{COLOURS[found]};text-align:center;font-weight:700">{MARKS[found]}</td>'
-            f'<td style="text-align:left;white-space:nowrap">{escape(cause)}</td>'
-            f'<td style="text-align:left;opacity:{1 if found == "yes" else 0.65}">{escape(saw)}'
-            + (f"<div><b>→</b> {escape(hint)}</div>" if hint else "")
+            f'<tr><td style="color:{COLOURS[found]};text-align:center;font-weight:700;white-space:nowrap">'
+            f'{MARKS[found]}</td><td style="text-align:left;white-space:nowrap">{escape(cause)}</td>'
+            f'<td style="text-align:left">{_code(saw)}'
+            + (f"<div><b>→</b> {_code(hint)}</div>" if hint else "")
             + "</td></tr>"
             for found, cause, saw, hint in self.rows
+            if found != "no"
         )
+        ruled_out = [escape(cause) for found, cause, _, _ in self.rows if found == "no"]
         return (
             f'<div class="zumo-findings" style="font-family:{theme.FONT}">'
             f'<div style="border-left:6px solid {self.colour};padding:8px 14px;font-size:18px;font-weight:600;'
             f'background:rgba(128,136,148,.08);margin-bottom:6px">{escape(self.headline)}</div>'
-            f'<table style="border-collapse:collapse"><tbody>{body}</tbody></table></div>'
+            + (f'<table style="border-collapse:collapse"><tbody>{body}</tbody></table>' if body else "")
+            + (
+                f'<div style="opacity:.75;font-size:12px">Ruled out: {" · ".join(ruled_out)}</div>'
+                if ruled_out
+                else ""
+            )
+            + "</div>"
         )
+
+
+def _code(text: str) -> str:
+    """Text as HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def diagnosis(frame: pd.DataFrame) -> Findings:
