@@ -205,13 +205,16 @@ def memory(frame: pd.DataFrame) -> go.Figure:
         )  # fmt: skip
     first = frame.groupby("pid")["mb"].first().sum()
     last = frame.groupby("pid")["mb"].last().sum()
-    verb = "grew" if last - first > 0.1 * first else "stayed as they were,"
+    if last - first > 0.1 * first:
+        finding = f"grew from {number(first)} to {number(last)} MB"
+    else:
+        finding = f"stayed at about {number(last)} MB"
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="MB resident", rangemode="tozero")
     count = counted(frame["pid"].nunique(), "process", "processes")
     return theme.titled(
         figure,
-        f"{count} {verb} from {number(first)} to {number(last)} MB",
+        f"{count} {finding}",
         note="one line a pool process",
         height=320,
     )
