@@ -90,7 +90,7 @@ def paths(names: Sequence[str] = ()) -> list[Path]:
     return [p for p in found if not names or str(p.relative_to(NOTEBOOKS).with_suffix("")) in names]
 
 
-def frozen(names: Sequence[str] = ()) -> list[Path]:
+def compared(names: Sequence[str] = ()) -> list[Path]:
     """Those that read a recorded history; the runbooks ask a running system (see tests/runbooks)."""
     return [path for path in paths(names) if path.parent.name != "runbooks"]
 
@@ -122,14 +122,15 @@ def stripped(notebook: NotebookNode) -> NotebookNode:
 
 def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
     """Run each notebook and store its outputs in place."""
-    for path in frozen(names):
+    for path in compared(names):
         print(f"running {path.relative_to(PROJECT)}", flush=True)
         nbformat.write(execute(path, world), path)
 
 
 def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
-    for path in frozen(names):
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "--nbval-current-env",
+               "-q", "-p", "no:cacheprovider", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
 
 
