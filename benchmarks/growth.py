@@ -18,7 +18,6 @@ from benchmarks import query
 from zumolib.frames import tasks
 from zumolib.frames.window import Window
 
-A_DAY = 333_333  # records
 STEEPEST = 1.2
 
 
@@ -28,17 +27,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--records", default="1000000,10000000,100000000", help="sizes to compare (default: %(default)s)"
     )
+    parser.add_argument("--a-day", type=int, default=333_333, help="records of a day (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="counted ones (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep the histories here, or use those that are there")
     options = parser.parse_args(arguments)
     sizes = sorted(int(size) for size in options.records.split(","))
     with tempfile.TemporaryDirectory(prefix="zumo-bench-") as temporary:
-        return show(sizes, measure(options.folder or Path(temporary), sizes, options.rounds))
+        return show(sizes, measure(options.folder or Path(temporary), sizes, options.a_day, options.rounds))
 
 
-def measure(folder: Path, sizes: Sequence[int], rounds: int) -> dict[int, dict[str, float]]:
+def measure(folder: Path, sizes: Sequence[int], a_day: int, rounds: int) -> dict[int, dict[str, float]]:
     """Median seconds by size and window, with the number of files and bytes."""
-    spans = {size: max(1, round(size / A_DAY)) for size in sizes}
+    spans = {size: max(1, round(size / a_day)) for size in sizes}
     histories = {size: query.opened(folder / f"{size}", size, days) for size, days in spans.items()}
     taken: dict[int, dict[str, list[float]]] = {size: {} for size in sizes}
     for window in ("one day", "last hour"):

@@ -121,10 +121,10 @@ class PostgreSQL:
     def __init__(self, files: Files) -> None:
         import psycopg
 
-        from tests.integration.tasks.postgresql import server
+        from tests.services.postgresql import postgresql
 
         self._open = ExitStack()
-        place = self._open.enter_context(server(*self.settings))
+        place = self._open.enter_context(postgresql(*self.settings))
         names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "NAME": "dbname"}
         login: dict[str, Any] = {names[key]: value for key, value in place.items()}
         self._connection = self._open.enter_context(psycopg.connect(autocommit=True, **login))

@@ -139,12 +139,11 @@ def main() -> int:
     if asked.schedule:
         install_schedule()
         return 0
-    with tempfile.TemporaryDirectory(prefix="zumo-notebooks-") as folder:
-        with frozen(Path(folder)) as world:
-            if asked.write:
-                write(world, asked.names)
-                return 0
-            return compare(world, asked.names)
+    with tempfile.TemporaryDirectory(prefix="zumo-notebooks-") as folder, frozen(Path(folder)) as world:
+        if asked.write:
+            write(world, asked.names)
+            return 0
+        return compare(world, asked.names)
 
 
 if __name__ == "__main__":

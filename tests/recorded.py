@@ -151,7 +151,10 @@ REVOKED = START + timedelta(days=1, hours=16)
 
 RESTART = START + timedelta(days=1, hours=5, minutes=10)  # of the second worker
 WEEK = timedelta(days=7)
-QUICKER = {"ats.tasks.calculate_match_scores": 0.3, "analytics.tasks.update_dashboard_cache": 0.6}  # a week before
+QUICKER = {
+    "ats.tasks.calculate_match_scores": 0.3,
+    "analytics.tasks.update_dashboard_cache": 0.6,
+}  # a week before
 
 ERRORS = (
     ("OperationalError('connection to server was lost')", "django.db.utils.OperationalError"),
@@ -181,14 +184,16 @@ class Run:
     queue: str
 
 
-def make(root: Path, *, with_past: bool = False) -> History:
+def make(root: Path | str, *, with_past: bool = False) -> History:
     """Write the history into `root` and return it; `with_past` also has the week before."""
     history = History(root)
     rng = random.Random(SEED)
     found, runs = _simulate(rng, _weights(rng))
     found += _heartbeats(runs, restart=RESTART if with_past else END)
     if with_past:
-        usual = {name: weight * QUICKER.get(name, 1.0) for name, weight in _weights(random.Random(SEED)).items()}
+        usual = {
+            name: weight * QUICKER.get(name, 1.0) for name, weight in _weights(random.Random(SEED)).items()
+        }
         found += [_earlier(event) for event in _simulate(random.Random(SEED - 1), usual, usual=True)[0]]
     found.sort(key=lambda event: event["timestamp"])
     rows = [

@@ -175,6 +175,14 @@ SELECT * RENAME (filename AS segment)
 FROM read_parquet({files}, filename = true, hive_partitioning = false) SEMI JOIN unsure USING (task_id)
 WHERE finished IS NULL OR finished >= $bound;
 
+-- name: doubles
+-- Tasks that lie in several files, or are also in flight.
+CREATE OR REPLACE TEMP TABLE settled AS
+SELECT * RENAME (filename AS segment) FROM read_parquet({files}, filename = true, hive_partitioning = false)
+WHERE task_id IN (
+    SELECT task_id FROM read_parquet({files}, hive_partitioning = false) GROUP BY task_id HAVING count(*) > 1
+    UNION ALL SELECT task_id FROM fresh);
+
 -- name: none_found
 CREATE OR REPLACE TEMP TABLE found AS SELECT *, NULL::VARCHAR AS segment FROM fresh LIMIT 0;
 

@@ -238,6 +238,48 @@ def test_the_number_of_files_stays_bounded(tmp_path: Path):
     assert found.coverage().events == 400
 
 
+def test_a_week_of_recording_keeps_few_files(tmp_path: Path):
+    found = History(tmp_path)
+    most, number = 0, 0
+    now = datetime.now(UTC)
+    for step in range(7 * 8):
+        at = now + timedelta(hours=3 * step)
+        for _ in range(6):
+            beat = {"type": "worker-heartbeat", "timestamp": at.timestamp(), "hostname": "w@one"}
+            found.append_events(
+                [*life(number, at - timedelta(seconds=number)), events.row(beat, at.timestamp())]
+            )
+            found.append_depths([{"at": at, "queue": "hr", "ready": 1}])
+            number += 1
+        found.compact(at + timedelta(hours=1))
+        # What was folded in the round before is deleted by now; this round's own waits for its readers.
+        most = max(most, sum(1 for _ in tmp_path.rglob("*.parquet")) - 12)
+    assert most < 90
+    assert len(found.tasks(now - DAY, now + 9 * DAY)) == number
+    found.compact(now + 9 * DAY)
+    found.compact(now + 10 * DAY)
+    assert found.coverage().files <= 3 * 8
+
+
+def test_retention_by_size_lets_the_oldest_days_go(tmp_path: Path):
+    found = History(tmp_path)
+    for back in range(5):
+        found.append_events(life(back, START - back * DAY))
+        found.append_depths([{"at": START - back * DAY, "queue": "hr", "ready": 1}])
+    found.compact(LATER, at_once=True)
+    size = found.coverage().bytes
+    assert found.retain(days=90, gigabytes=size / 1e9, now=START) == []
+    assert found.retain(days=90, gigabytes=size * 0.7 / 1e9, now=START) == [
+        date(2026, 11, 12),
+        date(2026, 11, 13),
+    ]
+    assert found.coverage().bytes <= size * 0.7
+    found.retain(days=90, gigabytes=1e-9, now=START)
+    assert ids(found, START - 9 * DAY) == ["t0"], "today stays"
+    with pytest.raises(InputError, match="more than 0"):
+        found.retain(days=90, gigabytes=0, now=START)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "page"])
 def test_a_damaged_file_is_named_and_left_out(tmp_path: Path, damage: str):
     found = History(tmp_path)

@@ -37,6 +37,8 @@ def test_what_is_generated_is_a_history(history: History) -> None:
     assert found["name"].nunique() > 0.9 * generated.NAMES
     assert found["name"].value_counts().iloc[0] > 5 * found["name"].value_counts().median()
     assert history.coverage().files == DAYS
+    for path in Path(history.root).glob("tasks/*/*.parquet"):
+        assert pd.read_parquet(path, columns=["finished"])["finished"].is_monotonic_increasing
 
 
 def test_what_is_generated_is_settled_as_the_store_would(history: History, tmp_path: Path) -> None:
@@ -127,9 +129,10 @@ def test_growth_compares_the_largest_with_the_one_before(capsys: pytest.CaptureF
 def test_both_run_on_a_small_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = ["--records", "2000", "--days", "2", "--rounds", "1", "--rivals", "duckdb,pandas"]
     query.main([*small, "--folder", str(tmp_path / "history")])
-    growth.main(["--records", "1000,2000", "--rounds", "1", "--folder", str(tmp_path)])
+    growth.main(["--records", "1000,2000", "--a-day", "500", "--rounds", "1", "--folder", str(tmp_path)])
     out = capsys.readouterr().out
     assert "2,000 task records over 2 days" in out
+    assert "| 2,000 | 4 | 4 |" in out
     assert "answers otherwise" not in out
     with pytest.raises(SystemExit, match="oracle: no such rival"):
         query.main(["--rivals", "oracle"])

@@ -28,6 +28,7 @@ def record(name: str, app_name: str | None) -> None:
         History(conf().history),
         name=name,
         retain_days=conf().ZUMO_HISTORY_DAYS,
+        retain_gb=conf().ZUMO_HISTORY_GB,
         management_url=conf().RABBITMQ_MANAGEMENT_URL,
     ).run(stop)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, literal, named, number, share
+from zumolib.figures.words import counted, duration, listed, literal, named, number, records, share
 
 
 def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
@@ -27,7 +29,7 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
     shown = counted_ones.iloc[::-1]
     labels = [
         f"{literal(named(row.queue))} <span style='font-weight:400'>within {duration(row.within)}</span>"
-        for row in shown.itertuples()
+        for row in records(shown)
     ]
     figure = go.Figure(
         go.Bar(
@@ -35,9 +37,6 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
             y=labels,
             orientation="h",
             marker={"color": [theme.queue_colour(queue) for queue in shown["queue"]]},
-            text=[f" {_budget(row)}" for row in shown.itertuples()],
-            textposition="outside",
-            cliponaxis=False,
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
         )
     )
@@ -48,6 +47,16 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
         marker={"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": theme.INK}},
         hovertemplate="wanted: %{x:.1%}<extra></extra>",
     )
+    # Beside the longest bar, so that no mark lies on it.
+    figure.add_scatter(
+        x=[1.02] * len(shown),
+        y=labels,
+        mode="text",
+        text=[_budget(row) for row in records(shown)],
+        textposition="middle right",
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
     figure.update_xaxes(range=[0, 1.75], tickvals=[0, 0.25, 0.5, 0.75, 1], tickformat=".0%", showgrid=True)
     figure.update_yaxes(showgrid=False, ticklabelstandoff=8)
     figure.add_annotation(
@@ -57,13 +66,13 @@ def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
     return theme.titled(figure, _finding(counted_ones), note=note, height=130 + 32 * len(shown))
 
 
-def _budget(row: object) -> str:
-    late, allowed = row.late, row.allowed  # type: ignore[attr-defined]
+def _budget(row: Any) -> str:
+    late, allowed = row.late, row.allowed
     left = allowed - late
-    kept_share = share(row.share)  # type: ignore[attr-defined]
+    kept_share = share(row.share)
     if left < 0:
         return f"<b>{kept_share}</b>, {number(late)} late, {allowed:.1f} allowed"
-    return f"<b>{kept_share}</b>, {share(row.budget)} of its budget left"  # type: ignore[attr-defined]
+    return f"<b>{kept_share}</b>, {share(row.budget)} of its budget left"
 
 
 def _finding(frame: pd.DataFrame) -> str:
@@ -79,4 +88,8 @@ def _finding(frame: pd.DataFrame) -> str:
     )
     if not others:
         return title
-    return f"{title}; so did {listed(others)}" if len(others) < 4 else f"{title}; so did {counted(len(others), 'other')}"
+    return (
+        f"{title}; so did {listed(others)}"
+        if len(others) < 4
+        else f"{title}; so did {counted(len(others), 'other')}"
+    )

@@ -66,10 +66,14 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
         figure.update_yaxes(
             range=[0, max(peak * 1.12, FLOOR)], showticklabels=False, showgrid=False, row=row, col=1
         )
-        strips.beside(figure, row, f"<b>{literal(named(queue, 20))}</b>", x=-0.008, anchor="right", colour=colour)
+        strips.beside(
+            figure, row, f"<b>{literal(named(queue, 20))}</b>", x=-0.008, anchor="right", colour=colour
+        )
         strips.beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
     strips.finish(figure, len(peaks), zone)
-    return theme.titled(figure, _finding(sampled, peaks, zone), note=note, height=150 + strips.HEIGHT * len(peaks))
+    return theme.titled(
+        figure, _finding(sampled, peaks, zone), note=note, height=150 + strips.HEIGHT * len(peaks)
+    )
 
 
 def _peak(its: pd.DataFrame, peak: float, zone: str) -> str:
@@ -126,7 +130,7 @@ def flow(frame: pd.DataFrame, *, queue: str = "", note: str = "", zone: str = "U
             remedy="Start the stack with `zumo up`, or choose a window that the history covers.",
             note=note,
         )
-    local = total.index.tz_convert(zone)
+    local = pd.DatetimeIndex(total.index).tz_convert(zone)
     at = local.tz_localize(None)
     minutes = (local[1] - local[0]).total_seconds() / 60 if len(local) > 1 else 1.0
     figure = go.Figure()
@@ -136,7 +140,12 @@ def flow(frame: pd.DataFrame, *, queue: str = "", note: str = "", zone: str = "U
             x=at,
             y=total[column] / minutes,
             mode="lines",
-            line={"color": colour, "width": 1.8, "shape": "hv", "dash": "dot" if column == "sent" else "solid"},
+            line={
+                "color": colour,
+                "width": 1.8,
+                "shape": "hv",
+                "dash": "dot" if column == "sent" else "solid",
+            },
             name=word,
             hovertemplate=f"{word}: %{{y:,.1f}} a minute<br>%{{x|%d %b %H:%M}}<extra></extra>",
         )

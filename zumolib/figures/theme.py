@@ -107,7 +107,8 @@ def register() -> None:
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:
     """Give a figure its finding as title, and source and age as subtitle."""
     return figure.update_layout(
-        title={"text": f"<b>{title}</b>", "subtitle": {"text": literal(note), "font": {"size": 12}}}, height=height
+        title={"text": f"<b>{title}</b>", "subtitle": {"text": literal(note), "font": {"size": 12}}},
+        height=height,
     )
 
 

@@ -63,12 +63,14 @@ def over_time(
         figure.update_yaxes(
             range=[0, max(most * 1.12, 0.1)], showticklabels=False, showgrid=False, row=row, col=1
         )
-        strips.beside(figure, row, f"<b>{literal(named(group, 18))}</b>", x=-0.008, anchor="right", colour=colour)
-        when = its[p95].idxmax().tz_convert(zone)
+        strips.beside(
+            figure, row, f"<b>{literal(named(group, 18))}</b>", x=-0.008, anchor="right", colour=colour
+        )
+        when = its.index[int(its[p95].argmax())].tz_convert(zone)
         text = f"up to <b>{duration(most)}</b> at {when:%a %H:%M}"
         strips.beside(figure, row, text, x=1.008, anchor="left", colour=theme.INK)
     strips.finish(figure, len(highest), zone)
-    worst = timed.loc[timed[p95].idxmax()]
+    worst = timed.iloc[int(timed[p95].argmax())]
     title = (
         f"{MEASURES[measure]} of {literal(named(worst[by]))} was longest "
         f"{worst['at'].tz_convert(zone):on %a %d %b at %H:%M}: {duration(worst[p95])} at p95"
@@ -118,7 +120,7 @@ def heat(
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(showgrid=False, title_text=f"hour of the day ({zone})", type="category")
-    worst = timed.loc[timed[column].idxmax()]
+    worst = timed.iloc[int(timed[column].argmax())]
     moment = worst["at"].tz_convert(zone)
     title = (
         f"{MEASURES[measure]} was longest on {moment:%a %d %b} from {moment:%H:%M}: {duration(worst[column])} "

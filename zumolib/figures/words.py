@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
+from typing import Any
+
+import pandas as pd
 
 # Control characters as the pictures that Unicode has of them; a line's end and a tab are harmless.
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
@@ -88,3 +91,8 @@ def literal(text: object, length: int = 300) -> str:
 def named(name: object, length: int = 44) -> str:
     """A name cut in front; what has none says so: a foreign producer may not tell the queue."""
     return "(unknown)" if name is None or name != name else shown(short(str(name), length))
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows of a frame, its columns as attributes of whatever type they are."""
+    yield from frame.itertuples()

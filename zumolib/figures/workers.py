@@ -61,8 +61,12 @@ def load(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figure
             row=row,
             col=1,
         )
-        figure.update_yaxes(range=[0, max(most * 1.15, 1.2)], showticklabels=False, showgrid=False, row=row, col=1)
-        strips.beside(figure, row, f"<b>{literal(named(worker, 22))}</b>", x=-0.008, anchor="right", colour=theme.INK)
+        figure.update_yaxes(
+            range=[0, max(most * 1.15, 1.2)], showticklabels=False, showgrid=False, row=row, col=1
+        )
+        strips.beside(
+            figure, row, f"<b>{literal(named(worker, 22))}</b>", x=-0.008, anchor="right", colour=theme.INK
+        )
         restarts = int(its["restarts"].sum())
         text = f"<b>{number(totals[worker])}</b> tasks, at most {number(most)} at once"
         text += f"<br>{counted(restarts, 'restart')}" if restarts else ""

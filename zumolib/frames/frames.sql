@@ -17,9 +17,10 @@ GROUP BY state
 ORDER BY count DESC, state;
 
 -- name: frame_headline
--- The slowest is looked up apart: among equal waits the smallest id is taken, at every run the same.
-WITH touched AS NOT MATERIALIZED (SELECT * FROM {tasks} WHERE {touched} AND {where}),
-numbers AS (
+-- Among equal waits the last name is taken, at every run the same.
+SELECT tasks, succeeded, failed, retried, revoked, unfinished, queue_wait_p95,
+       slowest.wait AS queue_wait_max, slowest.name AS slowest, slowest.queue AS slowest_queue
+FROM (
     SELECT count(*) AS tasks,
            count(*) FILTER (state = 'SUCCESS') AS succeeded,
            count(*) FILTER (state = 'FAILURE') AS failed,
@@ -27,14 +28,10 @@ numbers AS (
            count(*) FILTER (state IN ('REVOKED', 'REJECTED')) AS revoked,
            count(*) FILTER (state NOT IN ('SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED')) AS unfinished,
            quantile_cont(queue_wait, 0.95) AS queue_wait_p95,
-           max(queue_wait) AS queue_wait_max
-    FROM touched
-),
-slowest AS (
-    SELECT name AS slowest, queue AS slowest_queue FROM touched
-    WHERE queue_wait IS NOT NULL ORDER BY queue_wait DESC, task_id LIMIT 1
-)
-SELECT numbers.*, slowest, slowest_queue FROM numbers LEFT JOIN slowest ON true;
+           max(struct_pack(wait := queue_wait, name := name, queue := queue)) FILTER (queue_wait IS NOT NULL) AS slowest
+    FROM {tasks}
+    WHERE {touched} AND {where}
+);
 
 -- name: frame_latency
 SELECT {names} count, failures, failures / count AS failure_share,

@@ -135,7 +135,9 @@ def beat(history: History, at: datetime) -> Finding:
     window = Window(at - BEAT_LOOK, at)
     due = schedule.firings(schedule.entries(), Window(window.start, at - BEAT_LATE))
     if due.empty:
-        return Finding("beat", UNKNOWN, f"no entry was due in the last {BEAT_LOOK.total_seconds() / 3600:g} h")
+        return Finding(
+            "beat", UNKNOWN, f"no entry was due in the last {BEAT_LOOK.total_seconds() / 3600:g} h"
+        )
     should = due["at"].iloc[-1].to_pydatetime()
     [row] = ask(history, "dispatches", window, {}, {}).to_pylist()
     last = row["last"]

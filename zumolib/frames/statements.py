@@ -112,15 +112,14 @@ def ask(
 
 def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame:
     """The table's columns of these dtypes, with times in a zone; right also where no row tells the type."""
-    columns = [_column(table[name], dtype, zone) for name, dtype in dtypes.items()]
-    found = pa.Table.from_arrays(columns, names=list(dtypes)).to_pandas(types_mapper=_EXTENDED.get)
-    return found.astype(
-        {name: dtype for name, dtype in dtypes.items() if found[name].dtype != dtype and dtype != MOMENT}
-    )
-
-
-def _column(values: pa.ChunkedArray, dtype: str, zone: str) -> pa.ChunkedArray:
-    return values.cast(pa.timestamp("us", tz=zone) if dtype == MOMENT else _ARROW[dtype])
+    columns = {
+        name: table[name].cast(pa.timestamp("us", tz=zone) if dtype == MOMENT else _ARROW[dtype])
+        for name, dtype in dtypes.items()
+    }
+    found = pa.table(columns).to_pandas()
+    for name in (name for name, dtype in dtypes.items() if dtype == SOME):
+        found[name] = columns[name].to_pandas(types_mapper=_EXTENDED.get)
+    return found
 
 
 def told(found: Shown, history: History, window: Window) -> Shown:

@@ -173,10 +173,14 @@ def known_zone(zone: str) -> str:
 
 
 def open_history(folder: str = "") -> History:
-    """The history in a folder; empty means the one that the settings name."""
+    """The history in a folder or at a URL; empty means the one that the settings name."""
     from zumolib.history import History
 
-    return History(Path(folder).expanduser() if folder else conf().history)
+    return History(_place(folder) if folder else conf().history)
+
+
+def _place(text: str) -> Path | str:
+    return text if "://" in text else Path(text).expanduser()
 
 
 def _about(seconds: float) -> str:

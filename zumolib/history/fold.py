@@ -146,7 +146,7 @@ def _step(
         )
         connection.execute(f"CREATE TEMP VIEW nothing_in_flight AS {nothing}")
         gathered = gather(connection, place, manifest, base=base, rows=rows, now=now)
-        _settle(output, connection, now)
+        settle(output, connection, now)
         for segment in gathered.holders:
             path = str(place.path(segment.name))
             output.write("tasks", segment.day, query("without_found", [path]), ended=segment.ended)
@@ -169,7 +169,7 @@ def _step(
         return after if output.commit(after) else None
 
 
-def _settle(output: Output, connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+def settle(output: Output, connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """Write the records of the tasks that ended, a file a day."""
     records = query("records", partials="task")
     moments = query("moments", partials="task")

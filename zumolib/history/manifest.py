@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from zumolib.errors import HistoryError
 from zumolib.history.place import Entry, Place
@@ -32,6 +32,7 @@ GRACE = timedelta(seconds=120)
 KEPT = 3
 
 Kind = Literal["tasks", "open", "heartbeats", "samples"]
+KINDS: tuple[Kind, ...] = get_args(Kind)  # each one's folder has its name
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import duckdb
 from zumolib.errors import HistoryError
 from zumolib.history.gathering import read_settled
 from zumolib.history.manifest import Kind, Manifest, Segment, commit, micros
-from zumolib.history.place import Place
+from zumolib.history.place import Entry, Place
 from zumolib.queries import query, quoted
 
 # The unit that a question reads or passes over: an hour of a busy day, and enough for good compression.
@@ -51,18 +51,33 @@ class Output:
             )
 
         size = self.place.put(name, copy)
-        rows_there = read_settled([str(self.place.path(name))])
+        self._measure(kind, Entry(name, size, 0.0), day, made, ended)
+
+    def take(self, kind: Kind, entry: Entry, day: str) -> None:
+        """Count a file that is there already.
+
+        Raises
+        ------
+        duckdb.Error
+            It cannot be read.
+        """
+        self._measure(kind, entry, day, int(entry.modified * 1e6), None)
+
+    def _measure(self, kind: Kind, entry: Entry, day: str, made: int, ended: bool | None) -> None:
+        there = read_settled([str(self.place.path(entry.name))])
         if kind == "tasks":
-            measure = query("extent_tasks", rows=rows_there)
+            measure = query("extent_tasks", rows=there)
         elif kind == "open":
-            measure = query("extent_open", moments=query("moments", partials=rows_there))
+            measure = query("extent_open", moments=query("moments", partials=there))
         else:
-            measure = query("extent_rows", rows=rows_there)
+            measure = query("extent_rows", rows=there)
         # Reading it back also shows that it can be read.
         [(rows, first, last, low, high)] = self.connection.execute(measure).fetchall()
-        if not rows:
-            return
-        self.segments.append(Segment(name, kind, day, rows, size, made, first, last, low, high, ended=ended))
+        if rows:
+            ended = ended if ended is not None else kind != "tasks" or low is not None
+            self.segments.append(
+                Segment(entry.name, kind, day, rows, entry.bytes, made, first, last, low, high, ended=ended)
+            )
 
     def commit(self, after: Manifest) -> bool:
         """Make this the state of the history; False, and nothing written, when somebody else's came first.

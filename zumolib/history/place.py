@@ -162,10 +162,11 @@ class Folder:
             if not self.root.is_dir():
                 yield False  # nothing was ever written
                 return
-            handle = path.open("a")
+            # Not open for writing, so that it keeps nobody from making the file system read-only.
+            handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise _unwritable(path, error) from error
-        with handle:
+        try:
             try:
                 # The kernel frees it when the process ends, however it ends.
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -173,6 +174,8 @@ class Folder:
                 yield False
                 return
             yield True
+        finally:
+            os.close(handle)
 
     def clean(self, before: float) -> None:
         for part in self.root.rglob(f".*{_PART}"):

@@ -20,31 +20,16 @@ import pandas as pd
 import pyarrow as pa
 
 from zumolib import events, queries
+from zumolib.conf import conf
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import appended, aside, tidying, view
 from zumolib.history.coverage import Coverage, Source, cover
 from zumolib.history.fold import whole
 from zumolib.history.gathering import DEPTHS
 from zumolib.history.place import Folder, Place
+from zumolib.history.shapes import DEPTH_FRAME, TASKS, WORKERS, framed
 from zumolib.history.view import By, View
 from zumolib.queries import query
-
-_MOMENT, _TEXT, _COUNT, _REAL = "datetime64[us, UTC]", "str", "Int64", "float64"
-
-TASKS = {
-    "task_id": _TEXT, "name": _TEXT, "queue": _TEXT, "worker": _TEXT, "state": _TEXT, "sent": _MOMENT,
-    "eta": _MOMENT, "expires": _MOMENT, "received": _MOMENT, "started": _MOMENT, "finished": _MOMENT,
-    "queue_wait": _REAL, "run_time": _REAL, "retries": _COUNT, "exception": _TEXT,
-    "traceback": _TEXT, "args": _TEXT, "kwargs": _TEXT, "parent_id": _TEXT, "root_id": _TEXT, "entry": _TEXT,
-}  # fmt: skip
-DEPTH_FRAME = {
-    "at": _MOMENT, "queue": _TEXT, "ready": _COUNT, "unacked": _COUNT, "consumers": _COUNT, "rate_in": _REAL,
-    "rate_out": _REAL,
-}  # fmt: skip
-WORKERS = {
-    "at": _MOMENT, "worker": _TEXT, "active": _COUNT, "processed": _COUNT, "load1": _REAL, "pid": _COUNT,
-    "sw_ver": _TEXT, "freq": _REAL, "clock_offset": _REAL,
-}  # fmt: skip
 
 Names = str | Sequence[str] | None
 
@@ -207,7 +192,7 @@ class History:
         """
         filters = {"name": name, "queue": queue, "worker": worker, "state": state}
         listed: dict[str, Any] = {key: _listed(value) for key, value in filters.items()}
-        return _frame(self.select("tasks", (start, end), **listed), TASKS)
+        return framed(self.select("tasks", (start, end), **listed), TASKS)
 
     def depths(self, start: datetime, end: datetime, *, queue: Names = None) -> pd.DataFrame:
         """Depth samples taken in ``[start, end)``.
@@ -224,7 +209,7 @@ class History:
         InputError
             `start` or `end` has no zone.
         """
-        return _frame(self.select("depths", (start, end), queue=_listed(queue)), DEPTH_FRAME)
+        return framed(self.select("depths", (start, end), queue=_listed(queue)), DEPTH_FRAME)
 
     def workers(self, start: datetime, end: datetime) -> pd.DataFrame:
         """Heartbeats sent in ``[start, end)``.
@@ -242,7 +227,7 @@ class History:
         InputError
             `start` or `end` has no zone.
         """
-        return _frame(self.select("workers", (start, end)), WORKERS)
+        return framed(self.select("workers", (start, end)), WORKERS)
 
     def coverage(self) -> Coverage:
         """What the history holds by now."""
@@ -339,12 +324,11 @@ class History:
 
 
 def _open(root: Path | str) -> Place:
+    if isinstance(root, str) and "://" in root:
+        from zumolib.history.bucket import Bucket
+
+        return Bucket(root, conf().folder_of(root))
     return Folder(Path(root))
-
-
-def _frame(table: pa.Table, dtypes: dict[str, str]) -> pd.DataFrame:
-    frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return frame[list(dtypes)].astype(dtypes)
 
 
 def _window(start: datetime, end: datetime) -> dict[str, datetime]:

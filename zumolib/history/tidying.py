@@ -19,9 +19,10 @@ import duckdb
 from zumolib import events, queries
 from zumolib.errors import HistoryError
 from zumolib.history import appended
+from zumolib.history.adoption import adopt
 from zumolib.history.fold import fold, waiting, without_damaged
 from zumolib.history.gathering import DEPTHS, read_rows
-from zumolib.history.manifest import GRACE, Manifest, Segment, commit, micros, newest
+from zumolib.history.manifest import GRACE, KINDS, Manifest, Segment, commit, micros, newest
 from zumolib.history.output import Output
 from zumolib.history.place import Entry, Place
 from zumolib.queries import query
@@ -48,8 +49,6 @@ ORPHANS_EVERY = 100  # commits
 CLOSED = timedelta(hours=6)
 QUIET = timedelta(hours=1)
 
-_FOLDERS = ("tasks", "open", "heartbeats", "samples")
-
 
 def tidy(place: Place, now: datetime, *, at_once: bool = False) -> int:
     """One round in the background; leaves at once where somebody else is at it.
@@ -73,6 +72,8 @@ def tidy(place: Place, now: datetime, *, at_once: bool = False) -> int:
         if not alone:
             return 0
         manifest = newest(place)
+        if not manifest.token:
+            manifest = adopt(place, manifest, now)
         swept, manifest = _sweep(place, manifest, now)
         if at_once or _due(place, manifest, now):
             manifest = fold(place, manifest, now)
@@ -163,7 +164,7 @@ def sweep_orphans(place: Place, manifest: Manifest, now: datetime) -> int:
     known = {segment.name for segment in manifest.segments} | manifest.unread
     orphans = [
         entry.name
-        for folder in _FOLDERS
+        for folder in KINDS
         for entry in place.entries(folder)
         if entry.name not in known and entry.modified < before
     ]

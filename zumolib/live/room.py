@@ -80,7 +80,7 @@ class ControlRoom:
             self.reader.close()
             return bundle
         if ControlRoom._shown not in (None, self):
-            ControlRoom._shown.close()  # type: ignore[union-attr]
+            ControlRoom._shown.close()
         ControlRoom._shown = self
         return bundle | self.widget(reading)._repr_mimebundle_()
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, named, number, short, shown
+from zumolib.figures.words import counted, duration, named, number, records, short, shown
 from zumolib.live.reading import LOOK, SHOWN, Reading
 
 SECTIONS = ("health", "numbers", "queues", "lists", "foot")
@@ -47,10 +48,10 @@ def page(reading: Reading, zone: str = "UTC") -> str:
 
 def plain(reading: Reading) -> str:
     """The same in a few lines of text."""
-    lines = [f"{row.component}: {row.state} ({row.detail})" for row in reading.health.itertuples()]
+    lines = [f"{row.component}: {row.state} ({row.detail})" for row in records(reading.health)]
     lines += [f"{name}: {number(_known(value))}" for name, value in reading.numbers.items()]
-    lines += [f"{row.queue}: {row.why}" for row in reading.queues.itertuples()]
-    return "\n".join(lines)
+    lines += [f"{row.queue}: {row.why}" for row in records(reading.queues)]
+    return "\n".join(shown(line) for line in lines)
 
 
 @cache
@@ -63,7 +64,7 @@ def _health(reading: Reading) -> str:
     if reading.health.empty:
         return _lost(reading, "health")
     chips = []
-    for row in reading.health.itertuples():
+    for row in records(reading.health):
         mark, colour = MARKS[row.state]
         remedy = f"<small>{_code(row.remedy)}</small>" if row.remedy else ""
         chips.append(
@@ -95,7 +96,7 @@ def _queues(reading: Reading) -> str:
     right = {1, 3, 4, 5, 6, 7}
     scale = _sparks(reading.past)
     rows = []
-    for row in reading.queues.itertuples():
+    for row in records(reading.queues):
         colour = theme.queue_colour(row.queue)
         alarm = row.why in ALARMS
         why = "" if row.why in ("empty", "quiet") else row.why
@@ -148,7 +149,9 @@ def _spark(values: np.ndarray, colour: str) -> str:
             begun = False
             continue
         y = f"{base - value / highest * (height - 3):.1f}"
-        parts += [f"V{y}H{(n + 1) * step:.1f}"] if begun else [f"M{n * step:.1f} {base}V{y}H{(n + 1) * step:.1f}"]
+        parts += (
+            [f"V{y}H{(n + 1) * step:.1f}"] if begun else [f"M{n * step:.1f} {base}V{y}H{(n + 1) * step:.1f}"]
+        )
         begun = True
     parts += [f"V{base}"] if begun else []
     minutes = LOOK.total_seconds() / 60
@@ -162,15 +165,15 @@ def _spark(values: np.ndarray, colour: str) -> str:
 def _lists(reading: Reading, zone: str) -> str:
     running = [
         (_task(row.name, row.queue), escape(named(row.worker, 26)), duration(row.age))
-        for row in reading.running.head(SHOWN).itertuples()
+        for row in records(reading.running.head(SHOWN))
     ]
     failing = [
         (_task(row.name, row.queue), escape(shown(short(row.error, 30))), number(row.count))
-        for row in reading.failing.head(SHOWN).itertuples()
+        for row in records(reading.failing.head(SHOWN))
     ]
     late = [
         (_task(row.name, row.queue), duration(row.wait), duration(row.within))
-        for row in reading.late.head(SHOWN).itertuples()
+        for row in records(reading.late.head(SHOWN))
     ]
     parts = [
         _list(reading, "workers", "Running", ("task", "worker", "for"), running, len(reading.running), {2},
@@ -193,7 +196,7 @@ def _actions(reading: Reading, zone: str) -> list[tuple[str, ...]]:
             escape(shown(row.actor, 24)),
             escape(str(row.state)),
         )
-        for row in reading.actions.head(SHOWN).itertuples()
+        for row in records(reading.actions.head(SHOWN))
     ]
 
 
@@ -202,7 +205,7 @@ def _list(
     piece: str,
     title: str,
     head: Sequence[str],
-    rows: list[tuple[str, ...]],
+    rows: Sequence[tuple[str, ...]],
     total: int,
     right: set[int],
     empty: str,
@@ -250,8 +253,8 @@ def _rate(value: float) -> str:
     return f"{value:,.1f}" if value < 99.95 else number(value)
 
 
-def _known(value: object) -> float:
-    return float("nan") if pd.isna(value) else float(value)  # type: ignore[arg-type]
+def _known(value: Any) -> float:
+    return float("nan") if pd.isna(value) else float(value)
 
 
 def _code(text: str) -> str:

@@ -91,7 +91,7 @@ def as_rows(frame: pd.DataFrame, columns: list[str]) -> dict[tuple[Any, ...], pd
     return {key: frame.iloc[position] for position, key in enumerate(keys)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(told(), max_size=25), windows, filters, groupings, st.sampled_from(STEPS), st.booleans())
 def test_frames_say_what_pandas_says(
     some: list[Told],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +38,12 @@ def backlog(frame: pd.DataFrame) -> Table:
 
 def contents(frame: pd.DataFrame) -> Table:
     """What waits in a queue, by task."""
-    columns: dict[str, Say] = {"name": lambda name: named(name, 60), "count": number, "share": share, "first": str}
+    columns: dict[str, Say] = {
+        "name": lambda name: named(name, 60),
+        "count": number,
+        "share": share,
+        "first": str,
+    }
     names = {"name": "task", "count": "messages", "share": "of those read", "first": "first id"}
     note = str(frame.attrs.get("note", ""))
     return table(frame, columns, names=names, empty="No message waits in this queue.", note=note)
@@ -55,11 +61,17 @@ def _finding(frame: pd.DataFrame) -> str:
     others = [named(queue) for queue in backed["queue"].iloc[1:]]
     waits = "message waits" if first["ready"] == 1 else "messages wait"
     text = f"{named(first['queue'])} is backed up: {number(first['ready'])} {waits}, and {first['why']}"
-    return f"{text}; so is {others[0]}" if len(others) == 1 else f"{text}; so are {listed(others)}" if others else text
+    return (
+        f"{text}; so is {others[0]}"
+        if len(others) == 1
+        else f"{text}; so are {listed(others)}"
+        if others
+        else text
+    )
 
 
-def _count(value: object) -> str:
-    return "unknown" if pd.isna(value) else number(float(value))  # type: ignore[arg-type]
+def _count(value: Any) -> str:
+    return "unknown" if pd.isna(value) else number(float(value))
 
 
 def _rate(value: float) -> str:

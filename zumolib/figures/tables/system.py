@@ -8,6 +8,7 @@ import pandas as pd
 
 from zumolib.figures import theme
 from zumolib.figures.tables.table import Table, Tile, Tiles
+from zumolib.figures.words import records
 
 
 def health(frame: pd.DataFrame) -> Tiles:
@@ -19,11 +20,11 @@ def health(frame: pd.DataFrame) -> Tiles:
             f"{row.detail}; {row.remedy}" if row.remedy else row.detail,
             theme.HEALTH.get(row.state, theme.INK),
         )
-        for row in frame.itertuples()
+        for row in records(frame)
     ]
     return Tiles(tuple(tiles))
 
 
 def coverage(facts: Mapping[str, str]) -> Table:
     """What the history holds, as :meth:`zumolib.frames.window.Window.facts` gives it."""
-    return Table(("history", "value"), tuple(facts.items()), frozenset(), (), "Nothing is recorded yet.")
+    return Table(("history", "value"), tuple(facts.items()), frozenset(), {}, "Nothing is recorded yet.")

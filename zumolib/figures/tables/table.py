@@ -6,7 +6,7 @@ theme's colours, and in a report; without a browser they print as text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -37,7 +37,8 @@ class Tiles:
     tiles: tuple[Tile, ...]
 
     def __repr__(self) -> str:
-        return "\n".join(f"{t.label}: {t.value}" + (f" ({t.detail})" if t.detail else "") for t in self.tiles)
+        lines = [f"{t.label}: {t.value}" + (f" ({t.detail})" if t.detail else "") for t in self.tiles]
+        return "\n".join(shown(line) for line in lines)
 
     def _repr_html_(self) -> str:
         boxes = "".join(
@@ -60,7 +61,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[str]  # columns of numbers
-    colours: tuple[str, ...]  # one a row, or none
+    colours: Mapping[str, tuple[str, ...]]  # one a row, by column
     empty: str
     note: str = ""  # source and age, below the table
     title: str = ""  # what the table shows, as a finding
@@ -84,7 +85,7 @@ class Table:
     @property
     def _title(self) -> str:
         style = f"font-size:17px;font-weight:600;margin:8px 0 6px;font-family:{theme.FONT}"
-        return f'<p class="zumo-title" style="{style}">{escape(self.title)}</p>' if self.title else ""
+        return f'<p class="zumo-finding" style="{style}">{escape(self.title)}</p>' if self.title else ""
 
     @property
     def _note(self) -> str:
@@ -92,11 +93,9 @@ class Table:
         return f'<p class="zumo-note" style="{style}">{escape(self.note)}</p>' if self.note else ""
 
     def _row(self, position: int, row: tuple[str, ...]) -> str:
-        dot = ""
-        if self.colours:
-            dot = f'<span style="color:{self.colours[position]}">●</span> '
+        dots = {c: f'<span style="color:{its[position]}">●</span> ' for c, its in self.colours.items()}
         cells = [
-            f'<td style="{self._align(column)}">{dot if column in COLOURED else ""}{_breakable(text)}</td>'
+            f'<td style="{self._align(column)}">{dots.get(column, "")}{_breakable(text)}</td>'
             for column, text in zip(self.columns, row, strict=True)
         ]
         return f"<tr>{''.join(cells)}</tr>"
@@ -151,14 +150,11 @@ def table(
         for values in frame[list(columns)].itertuples(index=False, name=None)
     )
     numeric = {h for h, c in zip(headings, columns, strict=True) if pd.api.types.is_numeric_dtype(frame[c])}
-    colours: Sequence[str] = ()
     if frame.empty:
         numeric = set()
-    if "queue" in columns:
-        colours = [theme.queue_colour(queue) for queue in frame["queue"]]
-    elif "state" in columns:
-        colours = [theme.state_colour(state) for state in frame["state"]]
-    return Table(headings, rows, frozenset(numeric), tuple(colours), empty, note, shown(title))
+    colour = {"queue": theme.queue_colour, "state": theme.state_colour}
+    colours = {c: tuple(map(colour[c], frame[c])) for c in columns if c in colour}
+    return Table(headings, rows, frozenset(numeric), colours, empty, note, shown(title))
 
 
 def clock(zone: str) -> Say:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -166,5 +167,5 @@ def _budget(value: float) -> str:
     return share(value) if value >= 0 else f"overspent {number(1 - value)}×" if value < -1 else "overspent"
 
 
-def _count(value: object) -> str:
-    return "–" if pd.isna(value) else number(float(value))  # type: ignore[arg-type]
+def _count(value: Any) -> str:
+    return "–" if pd.isna(value) else number(float(value))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from zumolib.figures.tables.table import Say, Table, table
@@ -37,11 +39,11 @@ def answers(frame: pd.DataFrame, *, note: str = "") -> Table:
     )
 
 
-def _count(value: object) -> str:
-    return "–" if pd.isna(value) else number(float(value))  # type: ignore[arg-type]
+def _count(value: Any) -> str:
+    return "–" if pd.isna(value) else number(float(value))
 
 
-def _text(value: object) -> str:
+def _text(value: Any) -> str:
     return "–" if pd.isna(value) else str(value)
 
 
