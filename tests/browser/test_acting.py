@@ -53,7 +53,7 @@ def broker(request: pytest.FixtureRequest, stack: Stack, worker: Path) -> str:
     if request.param == "broker restarted":
         stack.stop_service("valkey")
         stack.start_service("valkey")
-        wait_until(lambda: answers(stack), 60, f"the worker to come back, see {worker}")
+        wait_until(lambda: answers(stack), 120, f"the worker to come back, see {worker}")
     return str(request.param)
 
 

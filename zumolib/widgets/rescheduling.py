@@ -18,6 +18,7 @@ from zumolib.control.reschedule import Reschedule as Rescheduling
 from zumolib.control.when import When
 from zumolib.errors import InputError
 from zumolib.figures import schedule as draw
+from zumolib.figures.words import counted, number
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
 from zumolib.widgets import background, fields, markup, system, times
@@ -118,12 +119,21 @@ class _Times(Preview):
         ]
 
     def _days(self, plan: Rescheduling) -> list[w.Widget]:
-        before, after = density(self._app, plan, zone=self.zone)
-        top = max(frame.groupby("hour")["count"].sum().max() for frame in (before, after)) * 1.12
+        both = firings(self._app, plan, zone=self.zone)
+        hours = [schedule.by_hour(frame, zone=self.zone) for frame in both]
+        top = max(frame.groupby("hour")["count"].sum().max() for frame in hours) * 1.12
         made = []
-        for when, frame in (("as it is", before), ("afterwards", after)):
-            figure = draw.day(frame, zone=self.zone, note=f"the whole schedule {when}, by queue")
-            made.append(drawn(figure.update_yaxes(range=[0, top]).update_layout(height=340)))
+        for when, frame, hour in zip(("As it is", "Afterwards"), both, hours, strict=True):
+            figure = draw.day(
+                hour, zone=self.zone, note=f"the schedule of the next 24 hours; {company(frame, plan)}"
+            )
+            # Beside each other the figures are too narrow for the count above each bar.
+            figure.data = [trace for trace in figure.data if trace.type == "bar"]
+            total = hour.groupby("hour")["count"].sum()
+            figure.update_layout(
+                title_text=f"<b>{when}: at most {number(total.max())} firings in an hour</b>", height=360
+            )
+            made.append(drawn(figure.update_yaxes(range=[0, top])))
         return made
 
 
@@ -135,14 +145,8 @@ def drawn(figure: go.Figure) -> w.Output:
     return shown
 
 
-def density(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Firings of the next 24 hours by hour and queue, as it is and after the change.
-
-    Returns
-    -------
-    tuple of pandas.DataFrame
-        As :func:`zumolib.frames.schedule.by_hour` gives them.
-    """
+def firings(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Firings of the next 24 hours, as it is and after the change, as :func:`.schedule.firings` gives them."""
     now = conf().now()
     window = Window(now, now + timedelta(days=1), zone)
     entries = schedule.entries(app)
@@ -150,7 +154,17 @@ def density(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame
     row = moved.index[moved["name"] == plan.name][0]
     spec: Any = plan.when.spec
     moved.at[row, "when"] = spec
-    return tuple(schedule.by_hour(schedule.firings(frame, window), zone=zone) for frame in (entries, moved))  # type: ignore[return-value]
+    return schedule.firings(entries, window), schedule.firings(moved, window)
+
+
+def company(frame: pd.DataFrame, plan: Rescheduling) -> str:
+    """How many other entries are due in the minute in which this one is due first."""
+    minutes = frame["at"].dt.floor("min")
+    own = minutes[frame["name"] == plan.name]
+    if own.empty:
+        return "the entry does not fire in them"
+    others = frame.loc[(minutes == own.iloc[0]) & (frame["name"] != plan.name), "name"].nunique()
+    return f"due with {counted(others, 'other entry', 'other entries')} in its minute"
 
 
 def _cron(text: str) -> str | None:

@@ -20,15 +20,15 @@ def app() -> Iterator[Celery]:
     made = Celery("widgets", broker="memory://", backend="cache+memory://", set_as_current=False)
     made.conf.update(task_default_queue="default", task_queues=None)
 
-    @made.task(name="shop.pay")
+    @made.task(name="shop.pay", shared=False)
     def pay(customer: int, amount: float, *, note: str = "none", dry: bool = False) -> None:
         """Take money."""
 
-    @made.task(name="shop.many")
+    @made.task(name="shop.many", shared=False)
     def many(first: str, *others: int, **named: str) -> None:
         """Take what comes."""
 
-    @made.task(name="shop.nothing")
+    @made.task(name="shop.nothing", shared=False)
     def nothing() -> None:
         """Take nothing."""
 
