@@ -13,8 +13,9 @@ from pathlib import Path
 from celery import Celery
 
 from tests.recorded import QUEUES
-from tests.services.processes import process, until
+from tests.services.processes import process
 from tests.services.valkey import valkey
+from tests.waiting import wait_until
 from zumolib import queues
 
 WAITING = {"finance.tasks.sync_stripe_payments": 9, "finance.tasks.retry_failed_payments": 3}
@@ -48,7 +49,7 @@ def running(folder: Path) -> Iterator[str]:
             words = ["celery", "-A", "tests.frozen", "worker", "-P", "threads", "-c", str(PROCESSES), "-n", worker,
                      "-Q", ",".join(own), "-l", "warning", "--without-gossip", "--without-mingle"]  # fmt: skip
             stack.enter_context(process(words, folder / "workers.log", {"CELERY_BROKER_URL": url}))
-        until(lambda: _replied(sender) == workers, 120, "the workers answer")
+        wait_until(lambda: _replied(sender) == workers, 120, "the workers answer")
         yield url
         sender.close()
 
