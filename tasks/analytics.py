@@ -12,6 +12,7 @@ from tasks.clock import Moment, moment, span
 from tasks.leases import holder, lease
 from tasks.models import Metric, PageView, Tenant
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 PAGE_VIEWS = archives.Shelf("page-views", PageView, "at")
 TENANTS_AT_ONCE = 500
@@ -22,7 +23,7 @@ def update_dashboard_cache(now: Moment = None, tenant_id: int | None = None) -> 
     """Refresh the dashboard figures of every tenant in the cache."""
     at = moment(now)
     summary = Summary("looked_at", "refreshed")
-    tenants = Tenant.objects.all() if tenant_id is None else Tenant.objects.filter(pk=tenant_id)
+    tenants = within(Tenant.objects.all(), tenant_id, "pk")
     for batch in walk(tenants, dashboards.TENANTS_AT_ONCE):
         summary.add("looked_at", len(batch))
         summary.add("refreshed", dashboards.refresh(batch, at))
@@ -87,7 +88,7 @@ def calculate_diversity_metrics(
     """Store the shares of groups among each tenant's employees; a group below `least` is suppressed."""
     at = moment(now)
     summary = Summary("looked_at", "stored", "suppressed", "removed")
-    tenants = Tenant.objects.all() if tenant_id is None else Tenant.objects.filter(pk=tenant_id)
+    tenants = within(Tenant.objects.all(), tenant_id, "pk")
     for batch in walk(tenants, TENANTS_AT_ONCE):
         summary.add("looked_at", len(batch))
         summary.merge(diversity.record([tenant.pk for tenant in batch], at, least))

@@ -40,21 +40,32 @@ def delete(rows: QuerySet[Any], size: int = ROWS) -> int:
 
 
 def update(rows: QuerySet[Any], size: int = ROWS, **values: Any) -> int:
-    """Set `values` on `rows` in steps of `size`; return how many.
-
-    The values must take a row out of `rows` (a state that the filter asks for is changed), or the steps
-    would find the same rows for ever.
-    """
+    """Set `values` on `rows` in steps of `size`; return how many."""
     return sum(_steps(rows, size, lambda step: step.update(**values)))
 
 
 def _steps(rows: QuerySet[Any], size: int, apply: Any) -> Iterator[int]:
+    """Apply something to `rows` in steps in the order of their keys.
+
+    A step begins behind the last one: looking for the first rows each time would go over all that stay, as
+    often as there are steps. The condition is asked again for the keys of a step, since another run may
+    have been faster.
+    """
     model: type[Model] = rows.model
     plain = model._base_manager.using(rows.db)
+    for keys in keys_of(rows, size):
+        yield apply(plain.filter(pk__in=rows.filter(pk__in=keys).order_by().values("pk")))
+
+
+def keys_of(rows: QuerySet[Any], size: int = ROWS) -> Iterator[list[Any]]:
+    """Lists of at most `size` keys in their order, one query each."""
+    ordered, last = rows.order_by("pk").values_list("pk", flat=True), None
     while True:
-        done = apply(plain.filter(pk__in=rows.order_by("pk").values("pk")[:size]))
-        yield done
-        if done < size:
+        keys = list((ordered if last is None else ordered.filter(pk__gt=last))[:size])
+        if keys:
+            yield keys
+            last = keys[-1]
+        if len(keys) < size:
             return
 
 

@@ -14,6 +14,7 @@ from tasks.clock import Moment, moment, span
 from tasks.leases import holder, lease
 from tasks.models import Certificate, LoginSession
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 MOST_READ = 20  # aggregates that are warmed
 CERTIFICATE_MAIL = "certificate"  # kind of the letters about certificates
@@ -23,8 +24,7 @@ CERTIFICATE_MAIL = "certificate"  # kind of the letters about certificates
 def cleanup_old_sessions_task(days: int = 30, now: Moment = None, tenant_id: int | None = None) -> Summary:
     """Delete login sessions idle for more than `days`, in batches."""
     idle = LoginSession.objects.filter(last_seen_at__lt=moment(now) - span(days=days))
-    if tenant_id is not None:
-        idle = idle.filter(user__tenant=tenant_id)
+    idle = within(idle, tenant_id, "user__tenant")
     return Summary(deleted=batches.delete(idle), left=LoginSession.objects.count())
 
 

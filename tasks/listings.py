@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils.text import slugify
 
 from tasks import batches
@@ -68,11 +69,11 @@ def fold(at: datetime, tenant_id: int | None = None) -> tuple[int, int]:
     A view is marked in the transaction that counts it.
     """
     raw = within(JobView.objects.filter(folded_at__isnull=True), tenant_id, "listing__tenant").order_by("pk")
-    views = 0
+    views = last = 0
     seen: set[int] = set()
     while True:
         with transaction.atomic():
-            locked = raw.select_for_update(of=("self",))
+            locked = raw.select_for_update(of=("self",)).filter(pk__gt=last)
             keys = list(locked.values_list("pk", flat=True)[:VIEWS_AT_ONCE])
             step = JobView.objects.filter(pk__in=keys)
             seen.update(_count(step))
@@ -80,12 +81,17 @@ def fold(at: datetime, tenant_id: int | None = None) -> tuple[int, int]:
         views += len(keys)
         if len(keys) < VIEWS_AT_ONCE:
             return views, len(seen)
+        last = keys[-1]
 
 
 def _count(step: QuerySet[JobView]) -> set[int]:
+    """Add a step's views, in one statement with a branch for each count, of which there are few."""
     counts = dict(step.order_by().values_list("listing").annotate(count=Count("pk")))
-    grown = [JobListing(pk=pk, views=F("views") + count) for pk, count in counts.items()]
-    JobListing.objects.bulk_update(grown, ["views"])
+    listings: dict[int, list[int]] = defaultdict(list)
+    for listing, count in counts.items():
+        listings[count].append(listing)
+    more = Case(*(When(pk__in=keys, then=Value(count)) for count, keys in listings.items()), default=Value(0))
+    JobListing.objects.filter(pk__in=counts).update(views=F("views") + more)
     return set(counts)
 
 

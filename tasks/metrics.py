@@ -30,6 +30,7 @@ from tasks.models import (
     StageStay,
     User,
 )
+from tasks.tenancy import within
 
 FAMILIES = ("hiring", "revenue", "activity")
 DAY = timedelta(days=1)
@@ -140,16 +141,16 @@ def record_span(
 
     A day that was never computed, because nothing ran on the morning after it, is computed first.
     """
-    within = Metric.objects.filter(period=Metric.Period.DAY, start__gte=first, start__lte=last)
-    within = within.filter(_of_families(FAMILIES))
+    days = Metric.objects.filter(period=Metric.Period.DAY, start__gte=first, start__lte=last)
+    days = days.filter(_of_families(FAMILIES))
     known = set(
-        within.filter(Q(tenant=PLATFORM) | Q(tenant=tenant_id)).values_list("start", flat=True).distinct()
+        days.filter(Q(tenant=PLATFORM) | Q(tenant=tenant_id)).values_list("start", flat=True).distinct()
     )
     every = [first + DAY * number for number in range((last - first).days + 1)]
     made = record_days([day for day in every if day not in known], now, tenant_id)
     values: ByTenant = defaultdict(dict)
-    found = within if tenant_id is None else within.filter(tenant=tenant_id)
-    for tenant, name, total in found.values_list("tenant", "name").annotate(total=Sum("value")).order_by():
+    found = within(days, tenant_id).values_list("tenant", "name")
+    for tenant, name, total in found.annotate(total=Sum("value")).order_by():
         values[tenant][name] = total / len(every) if name in AVERAGED else total
     done = store(period, first, values, now, tenant_id)
     return {"days_computed": made["days"], **done}
@@ -169,9 +170,7 @@ def store(
         for tenant, values in figures.items()
         for name, value in values.items()
     ]
-    there = Metric.objects.filter(_of_families(families), period=period, start=start)
-    if tenant_id is not None:
-        there = there.filter(tenant=tenant_id)
+    there = within(Metric.objects.filter(_of_families(families), period=period, start=start), tenant_id)
     with transaction.atomic():
         Metric.objects.bulk_create(
             [row for row in rows if row.tenant_id is not PLATFORM],

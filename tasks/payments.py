@@ -19,6 +19,7 @@ from tasks.batches import walk
 from tasks.gateway import TEXT, client, configured, metadata, reached
 from tasks.models import Invoice, Payment, PaymentAttempt, Subscription
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 KEY_LIFE = timedelta(hours=23)  # the provider forgets a key after 24 hours, and would charge again
 CANCELLED = "cancelled at the provider"
@@ -34,7 +35,7 @@ def due(
     for retries in range(max_retries):
         ready |= Q(retries=retries, failed_at__lte=now - retry_after * growth**retries)
     rows = Payment.objects.filter(ready, state=Payment.State.FAILED) if ready else Payment.objects.none()
-    return rows if tenant_id is None else rows.filter(tenant_id=tenant_id)
+    return within(rows, tenant_id)
 
 
 def retry_all(rows: QuerySet[Payment], now: datetime, batch_size: int) -> Summary:
@@ -114,7 +115,7 @@ def unanswered(tenant_id: int | None = None) -> QuerySet[Payment]:
     rows = Payment.objects.filter(
         Q(provider_id__isnull=False) | Q(Exists(started)), state=Payment.State.PENDING
     )
-    return rows if tenant_id is None else rows.filter(tenant_id=tenant_id)
+    return within(rows, tenant_id)
 
 
 def of_invoice(invoice_id: int, now: datetime) -> Payment | None:

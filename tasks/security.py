@@ -16,6 +16,7 @@ from tasks.leases import holder, lease
 from tasks.models import Anomaly, LoginSession, StoredReport, Token, User
 from tasks.securityreport import of_day
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 KEPT_DAYS = 730  # of an archive of audit entries
 PASSWORD_MAIL = "password"
@@ -69,9 +70,8 @@ def expire_sessions(idle_hours: int = 24, now: Moment = None, tenant_id: int | N
     idle = LoginSession.objects.filter(ended_at=None, last_seen_at__lt=at - span(hours=idle_hours))
     # By the session's end, so that tokens of sessions that a killed run ended are found too.
     tokens = Token.objects.filter(session__ended_at__lte=at, revoked_at=None)
-    if tenant_id is not None:
-        idle, tokens = idle.filter(user__tenant=tenant_id), tokens.filter(user__tenant=tenant_id)
-    ended = batches.update(idle, ended_at=at)
+    ended = batches.update(within(idle, tenant_id, "user__tenant"), ended_at=at)
+    tokens = within(tokens, tenant_id, "user__tenant")
     return Summary(ended=ended, revoked=batches.update(tokens, revoked_at=at))
 
 
@@ -112,9 +112,7 @@ def check_password_expiry(
     summary = Summary("looked_at", "written", "forced")
     first = at - life + timedelta(days=max(WARNINGS))
     users = User.objects.filter(is_active=True, must_reset_password=False, password_changed_at__lte=first)
-    if tenant_id is not None:
-        users = users.filter(tenant=tenant_id)
-    for batch in batches.walk(users, USERS_AT_ONCE):
+    for batch in batches.walk(within(users, tenant_id), USERS_AT_ONCE):
         summary.add("looked_at", len(batch))
         with transaction.atomic():
             summary.add("forced", _force(users, batch, at - life))

@@ -21,10 +21,10 @@ def move(rows: QuerySet[Application], to: str, at: datetime, rejection: str = ""
 
     `rows` must not find an application that is there already.
     """
-    moved = 0
+    moved = last = 0
     while True:
         with transaction.atomic():
-            step = rows.select_for_update(of=("self",)).order_by("pk")
+            step = rows.select_for_update(of=("self",)).filter(pk__gt=last).order_by("pk")
             keys = list(step.values_list("pk", flat=True)[:MOVED_AT_ONCE])
             Application.objects.filter(pk__in=keys).update(stage=to, touched_at=at, rejection=rejection)
             present = StageStay.objects.filter(application__in=keys, left_at__isnull=True)
@@ -33,6 +33,7 @@ def move(rows: QuerySet[Application], to: str, at: datetime, rejection: str = ""
         moved += len(keys)
         if len(keys) < MOVED_AT_ONCE:
             return moved
+        last = keys[-1]
 
 
 def enter(applications: list[int], stage: str, at: datetime) -> None:

@@ -16,6 +16,7 @@ from tasks.leases import holder, lease
 from tasks.mail import Letter
 from tasks.models import Integration, IntegrationCheck, LoginSession
 from tasks.summary import Summary
+from tasks.tenancy import within
 
 INTEGRATION_MAIL = "integration"  # kind of the letters about a change of state
 
@@ -76,8 +77,7 @@ def health_check_integrations(self: Any, now: Moment = None) -> Summary:
 def cleanup_expired_sessions(now: Moment = None, tenant_id: int | None = None) -> Summary:
     """Delete login sessions past their expiry."""
     expired = LoginSession.objects.filter(expires_at__lte=moment(now))
-    if tenant_id is not None:
-        expired = expired.filter(user__tenant=tenant_id)
+    expired = within(expired, tenant_id, "user__tenant")
     return Summary(deleted=batches.delete(expired), left=LoginSession.objects.count())
 
 

@@ -173,7 +173,7 @@ class Run:
     queue: str
 
 
-def make(root: Path) -> History:
+def make(root: Path | str) -> History:
     """Write the history into `root` and return it."""
     history = History(root)
     found, runs = _simulate(random.Random(SEED))

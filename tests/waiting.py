@@ -15,4 +15,4 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
         if found:
             return found
         time.sleep(0.1)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
+    raise AssertionError(f"not within {seconds} s: {what}")

@@ -8,6 +8,7 @@ prints all of them with where each came from.
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import os
 import re
@@ -83,6 +84,19 @@ def _database(value: str) -> str:
     return _url(
         value, ("postgres", "postgresql"), "postgres://user:password@host:5432/name or sqlite:////path"
     )
+
+
+STORES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
+
+
+def _history(value: str | None) -> str | None:
+    if not value:
+        return None
+    if "://" not in value:
+        return str(_absolute(Path(value)))
+    if value.startswith("file:///"):
+        return value.removeprefix("file://")
+    return _url(value, STORES, "/path or s3://bucket/prefix?endpoint=http://host:port")
 
 
 def _time(value: str) -> str:
@@ -166,8 +180,13 @@ class Conf(BaseSettings):
     ZUMO_SKILLS_FEED: str = Field("", description="file or URL of the skills feed; empty means a shipped one")
     ZUMO_APP: str = Field("zumolib", description="the Celery app to operate on, as in `celery -A`")
     ZUMO_HOME: Folder = Field(default_factory=_default_home, description="state of the embedded stack")
-    ZUMO_HISTORY: Folder | None = Field(None, description="recorded events and depth samples")
+    ZUMO_HISTORY: Annotated[str | None, AfterValidator(_history)] = Field(
+        None, description="recorded events and depth samples: a folder, or s3://bucket/prefix?endpoint=…"
+    )
     ZUMO_HISTORY_DAYS: int = Field(90, ge=1, description="days after which recorded history is deleted")
+    ZUMO_HISTORY_GB: float | None = Field(
+        None, gt=0, description="size, in GB, above which the oldest days of history are deleted"
+    )
     ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
     ZUMO_SOLE_WORKER: bool = Field(
         False,
@@ -201,9 +220,22 @@ class Conf(BaseSettings):
         return init_settings, env_settings, _StackFile(settings_cls)
 
     @property
-    def history(self) -> Path:
-        """Folder of the recorded history."""
-        return self.ZUMO_HISTORY or self.ZUMO_HOME / "history"
+    def history(self) -> Path | str:
+        """Where the recorded history is: a folder, or the URL of an object store."""
+        if self.ZUMO_HISTORY and "://" in self.ZUMO_HISTORY:
+            return self.ZUMO_HISTORY
+        return Path(self.ZUMO_HISTORY) if self.ZUMO_HISTORY else self.ZUMO_HOME / "history"
+
+    @property
+    def history_folder(self) -> Path:
+        """A local folder that belongs to the history: itself, or the one for an object store's cache."""
+        history = self.history
+        return history if isinstance(history, Path) else self.folder_of(history)
+
+    def folder_of(self, url: str) -> Path:
+        """A local folder for what belongs to an address: the same one whatever its keys are."""
+        place = url.partition("?")[0]
+        return self.ZUMO_HOME / "remote" / hashlib.sha256(place.encode()).hexdigest()[:16]
 
     @property
     def database_url(self) -> str:
@@ -236,6 +268,7 @@ class Setting:
 def hide(value: object) -> str:
     """Text of a setting without its password."""
     text = ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    text = re.sub(r"(?i)([?&][^=&]*(?:secret|token|password|key)[^=&]*=)[^&]*", r"\1***", text)
     return re.sub(r"(?<=://)([^/@]*?):[^@]*@", r"\1:***@", text)
 
 

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from typing import Any
 
+import redis
 from celery import signals
 from celery.app import events as app_events
 from celery.events import EventDispatcher
@@ -35,6 +36,9 @@ MAXLEN = 1_000_000
 
 # A stream that cannot be written is told once a minute, not once an event.
 COMPLAINT_SECONDS = 60.0
+
+# The server does not answer: Celery holds the event and sends it again.
+_AWAY = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
 
 _entries = threading.local()
 
@@ -67,7 +71,14 @@ class StreamDispatcher(EventDispatcher):
         # First the stream: where publishing then fails, Celery keeps the event and comes here again,
         # and a duplicate folds away, while the other order could lose it.
         if producer is not None:
-            self._append(event, producer)
+            try:
+                self._append(event, producer)
+            except _AWAY:
+                # Published now, when the server is back in this instant, it would be missing in the stream.
+                if not self.buffer_while_offline:
+                    raise
+                self._outbound_buffer.append((event, routing_key))
+                return None
         return super()._publish(event, producer, routing_key, **options)
 
     def _append(self, event: Any, producer: Any) -> None:
@@ -79,6 +90,8 @@ class StreamDispatcher(EventDispatcher):
                 client.execute_command(
                     "XADD", stream_key(channel), "MAXLEN", "~", self.maxlen, "*", FIELD, dumps(event)
                 )
+        except _AWAY:
+            raise
         except Exception as error:  # noqa: BLE001 - a task never fails because it cannot be watched
             if time.monotonic() - self._complained > COMPLAINT_SECONDS:
                 self._complained = time.monotonic()

@@ -114,8 +114,8 @@ def row(event: Mapping[str, Any], received: float) -> dict[str, Any]:
     kind = event.get("type")
     if not isinstance(kind, str) or not kind or len(kind) > NAME_LIMIT:
         raise MalformedEvent(f"no usable type: {str(kind)[:80]!r}")
-    seen = _moment(received)
-    at = _moment(event.get("timestamp"))
+    seen = moment(received)
+    at = moment(event.get("timestamp"))
     if seen is None:
         raise MalformedEvent(f"received at no moment in time: {received!r}")
     if at is None or not PAST_LIMIT <= at <= seen + FUTURE_LIMIT:
@@ -138,7 +138,7 @@ def row(event: Mapping[str, Any], received: float) -> dict[str, Any]:
         elif key in _REALS:
             out[key] = _real(value)
         elif key in _MOMENTS:
-            out[key] = _moment(value)
+            out[key] = moment(value)
         elif key not in _HANDLED:
             strangers[key] = value
     if isinstance(event.get("requeue"), bool):
@@ -186,12 +186,12 @@ def _real(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _moment(value: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
     """A UTC moment from seconds since 1970 or an ISO 8601 text (one without a zone is UTC)."""
     try:
         if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+            found = datetime.fromisoformat(value)
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
         seconds = _real(value)
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

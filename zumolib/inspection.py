@@ -26,6 +26,8 @@ WORKERS = {
     "reserved": "Int64", "scheduled": "Int64", "processed": "Int64", "uptime": "float64", "queues": "object",
 }  # fmt: skip
 
+_SAMPLED = ("ready", "unacked", "consumers", "rate_in", "rate_out")
+
 CONNECT_SECONDS = 2.0  # a broker on the same network that takes longer is down
 MANAGEMENT_SECONDS = 2.0
 
@@ -49,7 +51,11 @@ class Depths:
             connection.release()
 
     def sample(self) -> list[dict[str, Any]]:
-        """One row a queue: `queue`, `ready`, `unacked`, `consumers`; None where the broker tells nothing.
+        """One row a queue; None where the broker tells nothing.
+
+        `queue`, `ready`, `unacked`, `consumers`, `rate_in` and `rate_out` (messages a second that are
+        published to the queue and delivered from it: only RabbitMQ's management API counts them, and
+        only where its rates are on).
 
         Raises
         ------
@@ -82,7 +88,10 @@ class Depths:
         if self.management_url:
             told = management(self.management_url, self._connection.virtual_host)
             for row in rows:
-                row["unacked"] = told.get(row["queue"], {}).get("messages_unacknowledged")
+                queue = told.get(row["queue"], {})
+                row["unacked"] = queue.get("messages_unacknowledged")
+                row["rate_in"] = _rate(queue, "publish")
+                row["rate_out"] = _rate(queue, "deliver_get")
         return rows
 
 
@@ -195,6 +204,12 @@ def management(url: str, virtual_host: str) -> dict[str, dict[str, Any]]:
         return {}
 
 
+def _rate(queue: dict[str, Any], what: str) -> float | None:
+    """Messages a second; None where the broker does not count, or nothing of this kind ever came."""
+    rate = ((queue.get("message_stats") or {}).get(f"{what}_details") or {}).get("rate")
+    return float(rate) if isinstance(rate, int | float) else None
+
+
 @contextmanager
 def broker_errors(app: Celery, broken_by: tuple[type[BaseException], ...]) -> Iterator[None]:
     """Turn a broker's many errors into one that names the broker and the remedy."""
@@ -222,6 +237,8 @@ def _redis_depths(channel: Any, names: list[str]) -> list[dict[str, Any]]:
             "ready": sum(lengths[n * len(steps) : (n + 1) * len(steps)]),
             "unacked": None,
             "consumers": None,
+            "rate_in": None,
+            "rate_out": None,
             "unacked_total": unacked,
         }
         for n, name in enumerate(names)
@@ -232,7 +249,7 @@ def _declared(connection: Any, names: list[str]) -> list[dict[str, Any]]:
     """Passive declares; a queue that is not there yet has unknown depth."""
     rows = []
     for name in names:
-        row: dict[str, Any] = {"queue": name, "ready": None, "unacked": None, "consumers": None}
+        row: dict[str, Any] = {"queue": name, **dict.fromkeys(_SAMPLED)}
         # The broker closes the channel of a failed declare.
         channel = connection.channel()
         try:

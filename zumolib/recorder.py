@@ -8,63 +8,42 @@ recorders may write into one folder under different names.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import logging
 import os
 import re
-import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import IO, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from celery import Celery
 
-from zumolib import events, sources
+from zumolib import recorder_lock, sources
+from zumolib.columns import Message, Refused
 from zumolib.conf import hide
 from zumolib.errors import BrokerError, HistoryError, InputError
+from zumolib.held import Held
 from zumolib.history import History
 from zumolib.inspection import Depths
+from zumolib.recorder_state import State, StateFile, now
+from zumolib.sources.clock import Clock
 
 logger = logging.getLogger(__name__)
 
 COMPACT_SECONDS = 15.0
+LOCK_SECONDS = 2.0  # between two attempts to make the folder
 WAITING_SECONDS = 5.0  # between two questions for the number of events that wait at the broker
 RATE_SECONDS = 10.0  # events a second are the mean of this long
+CLOCK_SECONDS = 5.0  # a clock that was set back by less is not worth a word
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between two attempts to connect
 
 # Rows held with pub/sub while the disk refuses them; then the oldest are dropped and counted. Other
 # sources take no more than their prefetch, and the broker keeps the rest.
 HELD_ROWS = 50_000
-
-
-@dataclass
-class State:
-    """What the recorder says of itself, in ``recorder-<name>.json``."""
-
-    name: str
-    pid: int
-    state: str = "starting"  # starting, recording, broker down, cannot write, stopped
-    reason: str = ""  # of a trouble, with its remedy
-    source: str | None = None  # queue, stream or pubsub
-    started: str = ""  # times are ISO 8601, UTC
-    updated: str = ""
-    last_flush: str | None = None
-    last_event: str | None = None  # time of the latest event on disk
-    lag_seconds: float | None = None  # age of the oldest event when it reached the disk, last flush
-    waiting: int | None = None  # messages at the broker that no recorder has taken
-    held: int = 0  # events taken and not yet on disk
-    events: int = 0  # on disk since the start
-    events_per_second: float = 0.0
-    malformed: int = 0  # no events at all, kept aside
-    dropped: int = 0  # lost here: pub/sub while the disk refused
-    reconnects: int = 0
-    depths: str = ""  # why the last depth sample failed; empty when it did not
 
 
 class Recorder:
@@ -84,8 +63,12 @@ class Recorder:
         Tells recorders on one history or one broker apart.
     retain_days
         Delete days older than this; None keeps all.
+    retain_gb
+        Delete the oldest days beyond this size, in 10⁹ bytes; None for no limit. It needs `retain_days`.
     management_url
-        RabbitMQ's management API, for unacked messages.
+        RabbitMQ's management API, for unacked messages and rates.
+    clock
+        Tells when messages came.
 
     Raises
     ------
@@ -102,7 +85,9 @@ class Recorder:
         depth_interval: float = 5.0,
         name: str = "recorder-1",
         retain_days: int | None = None,
+        retain_gb: float | None = None,
         management_url: str = "",
+        clock: Clock | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.@-]{1,100}", name):
             raise InputError(f"name={name!r}: is part of a file name; use letters, digits, dots and dashes")
@@ -112,9 +97,12 @@ class Recorder:
         self.depth_interval = depth_interval
         self.name = name
         self.retain_days = retain_days
-        self.state = State(name, os.getpid(), started=_now())
+        self.retain_gb = retain_gb
+        self.state = State(name, os.getpid(), started=now())
+        self._file = StateFile(history.root, name)
+        self._clock = clock or Clock()
         self._depths = Depths(app, management_url=management_url)
-        self._rows: list[dict[str, Any]] = []
+        self._held = Held()
         self._rates: deque[tuple[float, int]] = deque()
         self._errors = sources.errors(app)
 
@@ -126,7 +114,8 @@ class Recorder:
         HistoryError
             Another recorder of this name writes into this folder.
         """
-        with self._lock(stop):
+        with ExitStack() as stack:
+            self._hold_name(stop, stack)
             threads = [
                 threading.Thread(
                     target=self._repeat, args=(stop, self.depth_interval, self._sample), daemon=True
@@ -156,7 +145,7 @@ class Recorder:
 
     def _record(self, stop: threading.Event) -> None:
         """Take and flush until the broker goes away, which raises, or `stop` is set."""
-        source = sources.connect(self.app, self.name)
+        source = sources.connect(self.app, self.name, self._clock)
         self.state.source = source.kind
         self._report("recording", "")
         flush_at = time.monotonic() + self.interval
@@ -172,7 +161,7 @@ class Recorder:
                 if time.monotonic() >= ask_at:
                     self.state.waiting = source.waiting()
                     ask_at = time.monotonic() + WAITING_SECONDS
-                self._write_state()
+                self._file.write(self.state)
             self._flush(source)
         finally:
             with contextlib.suppress(*self._errors):
@@ -182,66 +171,66 @@ class Recorder:
         """The connection is gone: keep what is held, if the disk lets us."""
         self.state.reconnects += 1
         self._flush(None)
-        if self._rows and self.state.source != "pubsub":
+        if self.state.source != "pubsub":
             # Not settled, so the broker delivers them again.
-            self._rows = []
-            self.state.held = 0
+            self._held.clear()
+            self.state.held = self._held.rows
         self._report("broker down", f"{hide(self.app.conf.broker_url)}: {error}; it is tried again")
 
-    def _accept(self, source: sources.Source, messages: list[sources.Taken]) -> None:
-        for message in messages:
-            if message.problem:
-                self._put_aside(message.body, message.problem)
-                continue
-            # Workers send batches, as lists.
-            for event in message.body if isinstance(message.body, list) else [message.body]:
-                try:
-                    self._rows.append(events.row(event, message.received))
-                except events.MalformedEvent as error:
-                    self._put_aside(event, str(error))
-        excess = len(self._rows) - HELD_ROWS
-        if source.kind == "pubsub" and excess > 0:
-            del self._rows[:excess]
-            self.state.dropped += excess
-        self.state.held = len(self._rows)
+    def _accept(self, source: sources.Source, messages: list[Message]) -> None:
+        self._put_aside(self._held.add(messages))
+        if source.kind == "pubsub":
+            self._put_aside(self._held.convert())
+            self.state.dropped += self._held.drop(self._held.rows - HELD_ROWS)
+        self.state.held = self._held.rows
+        self.state.dropped += source.lost
+        source.lost = 0
 
     def _flush(self, source: sources.Source | None) -> None:
-        """Rows to disk, then settle with the broker; on failure keep both for the next time."""
+        """Events to disk, then settle with the broker; on failure keep both for the next time."""
+        self._put_aside(self._held.convert())
+        table = self._held.table()
         try:
-            if self._rows:
-                self.history.append_events(self._rows, source=self.state.source)  # type: ignore[arg-type]
+            if table is not None:
+                self.history.append_events(table, source=self.state.source)  # type: ignore[arg-type]
         except HistoryError as error:
             if self.state.state != "cannot write":
                 logger.error("%s", error)
             self._report("cannot write", str(error))
             return
-        self._count()
+        self._count(table)
         if source is not None:
             source.settle()
             self.state.state, self.state.reason = "recording", ""
+            if self._clock.behind > CLOCK_SECONDS:
+                self.state.reason = (
+                    f"this machine's clock was set back by {self._clock.behind:,.0f} s; until it has caught up, "
+                    "times of arrival stand still: set it right and start the recorder anew"
+                )
 
-    def _count(self) -> None:
-        now = time.time()
-        if self._rows:
-            latest = max(row["at"] for row in self._rows)
-            oldest = min(row["received"] for row in self._rows)
-            self.state.last_event = latest.isoformat(timespec="milliseconds")
-            self.state.lag_seconds = round(max(0.0, now - oldest.timestamp()), 3)
-            self.state.last_flush = _now()
-            self.state.events += len(self._rows)
-        self._rates.append((time.monotonic(), len(self._rows)))
+    def _count(self, table: pa.Table | None) -> None:
+        rows = 0 if table is None else table.num_rows
+        if table is not None:
+            self.state.last_event = pc.max(table["at"]).as_py().isoformat(timespec="milliseconds")
+            oldest = pc.min(table["received"]).as_py().timestamp()
+            self.state.lag_seconds = round(max(0.0, time.time() - oldest), 3)
+            self.state.last_flush = now()
+            self.state.events += rows
+        self._rates.append((time.monotonic(), rows))
         while self._rates[0][0] < time.monotonic() - RATE_SECONDS:
             self._rates.popleft()
         self.state.events_per_second = round(sum(n for _, n in self._rates) / RATE_SECONDS, 1)
-        self._rows = []
+        self.state.clock_behind = round(self._clock.behind, 3)
+        self._held.clear()
         self.state.held = 0
 
-    def _put_aside(self, raw: Any, reason: str) -> None:
-        self.state.malformed += 1
-        try:
-            self.history.append_aside(raw, reason=reason)
-        except HistoryError as error:
-            logger.warning("A malformed event is not kept: %s", error)
+    def _put_aside(self, refused: list[Refused]) -> None:
+        self.state.malformed += len(refused)
+        for raw, reason in refused:
+            try:
+                self.history.append_aside(raw, reason=reason)
+            except HistoryError as error:
+                logger.warning("A malformed event is not kept: %s", error)
 
     def _sample(self) -> None:
         try:
@@ -253,13 +242,16 @@ class Recorder:
             self.state.depths = str(error)
 
     def _tidy(self) -> None:
-        now = datetime.now(UTC)
+        at = datetime.now(UTC)
         try:
-            self.history.compact(now)
+            self.history.compact(at)
             if self.retain_days is not None:
-                self.history.retain(days=self.retain_days, now=now)
+                self.history.retain(days=self.retain_days, gigabytes=self.retain_gb, now=at)
+            self.state.files = ""
         except HistoryError as error:
-            logger.warning("Files were not merged: %s", error)
+            if not self.state.files:
+                logger.warning("Files were not merged: %s", error)
+            self.state.files = str(error)
 
     def _repeat(self, stop: threading.Event, seconds: float, act: Callable[[], None]) -> None:
         while not stop.is_set():
@@ -273,47 +265,15 @@ class Recorder:
         if state != self.state.state:
             logger.info("Recorder %s: %s%s", self.name, state, f" ({reason})" if reason else "")
         self.state.state, self.state.reason = state, reason
-        self._write_state()
+        self._file.write(self.state)
 
-    def _write_state(self) -> None:
-        self.state.updated = _now()
-        path = self.history.root / f"recorder-{self.name}.json"
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(asdict(self.state), indent=1))
-            part.rename(path)
-        except OSError as error:
-            logger.warning("%s cannot be written: %s", path, error.strerror or error)
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-
-    @contextmanager
-    def _lock(self, stop: threading.Event) -> Iterator[None]:
-        """Hold the name; the kernel frees it when the process ends, however it ends."""
-        handle: IO[str] | None = None
-        path = self.history.root / f"recorder-{self.name}.lock"
-        while handle is None and not stop.is_set():
+    def _hold_name(self, stop: threading.Event, stack: ExitStack) -> None:
+        """Hold the name until the stack unwinds; waits for a folder that cannot be written."""
+        while not stop.is_set():
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                handle = path.open("a")
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HistoryError(
-                    f"a recorder named {self.name} already writes into {self.history.root}; "
-                    "stop it, or give this one another name"
-                ) from None
+                stack.enter_context(recorder_lock.hold(self.history.root, self.name))
+                return
             except OSError as error:
-                self._report(
-                    "cannot write", f"{path}: {error.strerror}; free space or make the folder writable"
-                )
-                stop.wait(min(LONGEST_PAUSE, 2.0))
-        try:
-            yield
-        finally:
-            if handle is not None:
-                handle.close()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+                reason = f"{self.history.root}: {error.strerror}; free space or make the folder writable"
+                self._report("cannot write", reason)
+                stop.wait(LOCK_SECONDS)

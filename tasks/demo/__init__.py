@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from tasks import vacuum
 from tasks.clock import Moment, moment
 from tasks.demo import hiring, lookups, market, money, people, records, running, site, staff, talk
 from tasks.demo.world import World
@@ -93,5 +94,6 @@ def load(
             tell(what, done, total)
             rows[what] = make(world)
         DemoLoad.objects.create(key=world.key, loaded_at=world.now, rows=rows)
+        vacuum.refresh_statistics()
     tell("ready", total, total)
     return {"loaded": True, **about, "rows": rows}

@@ -117,7 +117,7 @@ def make_logins(world: World) -> int:
         )
         for number in range(BURST)
     ]
-    world.save(rows)
+    world.save_in_order(rows)
     reputations = [
         AddressReputation(
             address=f"203.0.113.{number + 1}",

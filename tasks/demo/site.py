@@ -50,7 +50,7 @@ def make_listings(world: World) -> int:
         JobView(listing=dice.choice(rows), visitor=f"v{dice.randint(1, 5000)}", at=world.ago(dice, 0, 0.25))
         for _ in range(world.many(JOB_VIEWS))
     ]
-    world.save(views)
+    world.save_in_order(views)
     return len(rows) + len(views)
 
 
@@ -87,7 +87,7 @@ def make_page_views(world: World) -> int:
         user = dice.choice(world.users)
         at = world.recently(dice, 20) if dice.random() < 0.8 else world.ago(dice, 91, 115)
         rows.append(PageView(tenant_id=user.tenant_id, user=user, path=dice.choice(words.PATHS), at=at))
-    world.save(rows)
+    world.save_in_order(rows)
     return len(rows)
 
 
@@ -168,7 +168,7 @@ def make_leads(world: World) -> int:
                 at=world.recently(dice, 20) if dice.random() < 0.8 else world.ago(dice, 91, 115),
             )
         )
-    world.save(visits)
+    world.save_in_order(visits)
     campaigns = [
         Campaign(
             name=f"{label} ({world.key})",

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db.models import Model
@@ -37,6 +39,7 @@ class World:
     skills: list[Skill] = field(default_factory=list)
     services: list[Service] = field(default_factory=list)
     _teams: list[list[User]] = field(default_factory=list)
+    _team_sizes: list[int] = field(default_factory=list)  # running sums
 
     @property
     def key(self) -> str:
@@ -70,9 +73,9 @@ class World:
     def shares(self, owners: Sequence[Owner], total: int, least: int = 0) -> list[tuple[Owner, int]]:
         """`total` at this scale, split among the owners: a few get much, most get little."""
         weights = [1 / (rank + 1) ** SKEW for rank in range(len(owners))]
-        whole = self.many(total)
+        whole, parts = self.many(total), sum(weights)
         return [
-            (owner, max(least, round(whole * weight / sum(weights))))
+            (owner, max(least, round(whole * weight / parts)))
             for owner, weight in zip(owners, weights, strict=True)
         ]
 
@@ -80,7 +83,8 @@ class World:
         """Two users of one tenant."""
         if not self._teams:
             self._teams = [users for users in self.by_tenant(self.users).values() if len(users) > 1]
-        users = dice.choices(self._teams, [len(users) for users in self._teams])[0]
+            self._team_sizes = list(accumulate(len(users) for users in self._teams))
+        users = dice.choices(self._teams, cum_weights=self._team_sizes)[0]
         return dice.sample(users, 2)
 
     @staticmethod
@@ -90,6 +94,11 @@ class World:
         for row in rows:
             table[row.tenant_id].append(row)
         return dict(table)
+
+    @classmethod
+    def save_in_order(cls, rows: Sequence[Row], moment: str = "at") -> list[Row]:
+        """Insert rows of a table that only grows at its end, so that old rows lie together as they would."""
+        return cls.save(sorted(rows, key=attrgetter(moment)))
 
     @staticmethod
     def save(rows: Sequence[Row]) -> list[Row]:

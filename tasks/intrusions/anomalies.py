@@ -12,6 +12,7 @@ from django.db.models import Count, Max, QuerySet
 from django.db.models.functions import ExtractHour
 
 from tasks.models import Anomaly, LoginAttempt, User
+from tasks.tenancy import within
 
 LEAST_HISTORY = 5  # logins of the past before an hour can be odd
 HOURS_NEAR = 1  # an hour beside a usual one is not odd
@@ -39,7 +40,7 @@ def recent_users(since: datetime, until: datetime, tenant_id: int | None = None)
     """Who tried to log in."""
     tried = LoginAttempt.objects.filter(at__gt=since, at__lte=until, user__isnull=False).values("user")
     users = User.objects.filter(pk__in=tried).only("pk")
-    return users if tenant_id is None else users.filter(tenant=tenant_id)
+    return within(users, tenant_id)
 
 
 def record(users: Sequence[int], since: datetime, until: datetime, past: timedelta) -> dict[str, int]:

@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
             name='PageView',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='page_views', to='tasks.tenant')),
+                ('tenant', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='page_views', to='tasks.tenant')),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='page_views', to='tasks.user')),
                 ('path', models.CharField(max_length=300)),
                 ('at', models.DateTimeField()),
@@ -821,7 +821,7 @@ class Migration(migrations.Migration):
             name='Visit',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lead', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='tasks.lead')),
+                ('lead', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='tasks.lead')),
                 ('visitor', models.CharField(max_length=64)),
                 ('kind', models.CharField(choices=[('page', 'Page'), ('open', 'Open'), ('download', 'Download')], default='page', max_length=8)),
                 ('path', models.CharField(max_length=300)),
@@ -1055,7 +1055,7 @@ class Migration(migrations.Migration):
             name='LoginAttempt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='login_attempts', to='tasks.user')),
+                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='login_attempts', to='tasks.user')),
                 ('email', models.CharField(help_text="as it was typed; it may be nobody's", max_length=254)),
                 ('address', models.GenericIPAddressField()),
                 ('country', models.CharField(blank=True, max_length=2)),
@@ -1117,8 +1117,8 @@ class Migration(migrations.Migration):
             name='AuditEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='audit_entries', to='tasks.tenant')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='audit_entries', to='tasks.user')),
+                ('tenant', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='audit_entries', to='tasks.tenant')),
+                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='audit_entries', to='tasks.user')),
                 ('action', models.CharField(max_length=80)),
                 ('subject', models.CharField(blank=True, help_text='what was acted on: `job 12`', max_length=200)),
                 ('address', models.GenericIPAddressField(null=True)),
@@ -1229,7 +1229,7 @@ class Migration(migrations.Migration):
             name='ServiceView',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('service', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='raw_views', to='tasks.service')),
+                ('service', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='raw_views', to='tasks.service')),
                 ('visitor', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
             ],

@@ -111,7 +111,8 @@ class Visit(models.Model):
 
     Kind = VisitKind
 
-    lead = models.ForeignKey(Lead, models.CASCADE, null=True, related_name="visits")
+    # The index by lead and moment serves it.
+    lead = models.ForeignKey(Lead, models.CASCADE, null=True, db_index=False, related_name="visits")
     visitor = models.CharField(max_length=64)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PAGE)
     path = models.CharField(max_length=300)

@@ -37,7 +37,8 @@ class Token(models.Model):
 class LoginAttempt(models.Model):
     """One line of the login history: who tried, from where, with what outcome."""
 
-    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="login_attempts")
+    # The index by user and moment serves it; histories are long, and each index is written with each row.
+    user = models.ForeignKey(User, models.CASCADE, null=True, db_index=False, related_name="login_attempts")
     email = models.CharField(max_length=254, help_text="as it was typed; it may be nobody's")
     address = models.GenericIPAddressField()
     country = models.CharField(max_length=2, blank=True)

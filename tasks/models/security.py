@@ -13,8 +13,11 @@ from tasks.models.tenants import Tenant
 class AuditEntry(models.Model):
     """One action of a person or of the platform."""
 
-    tenant = models.ForeignKey(Tenant, models.CASCADE, null=True, related_name="audit_entries")
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="audit_entries")
+    # The indexes by tenant and moment, and by user and moment, serve these two.
+    tenant = models.ForeignKey(
+        Tenant, models.CASCADE, null=True, db_index=False, related_name="audit_entries"
+    )
+    user = models.ForeignKey(User, models.SET_NULL, null=True, db_index=False, related_name="audit_entries")
     action = models.CharField(max_length=80)
     subject = models.CharField(max_length=200, blank=True, help_text="what was acted on: `job 12`")
     address = models.GenericIPAddressField(null=True)

@@ -23,7 +23,6 @@ class OwnProcess:
         cwd: Path,
         log: Path,
         stdin: str = "",
-        user: str | None = None,
     ) -> None:
         self.log = log
         with log.open("wb") as output:
@@ -35,7 +34,6 @@ class OwnProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                user=user,
             )
         self.process.stdin.write(stdin.encode())
         self.process.stdin.close()

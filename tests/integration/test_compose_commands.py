@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,8 @@ import pytest
 from dotenv import dotenv_values
 
 from tests.integration.own_process import OwnProcess, listens
-from tests.services.missing import missing
 from tests.services.ports import free_port
+from tests.services.postgresql import postgresql
 from tests.services.rabbitmq import RabbitMQ
 from zumolib.conf import Conf
 from zumolib.dotenv import init
@@ -146,37 +145,11 @@ def redis_port(folder, password) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def postgresql_port(password) -> Iterator[int]:
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        missing("PostgreSQL is not installed (Debian's package postgresql)")
-    port, user = free_port(), "postgres" if os.getuid() == 0 else None  # it refuses to run as root
-    home = Path(tempfile.mkdtemp(prefix="zumo-postgresql-"))  # pytest's folders are closed to other users
-    try:
-        (home / "password").write_text(password["POSTGRES_PASSWORD"])
-        (home / "log").touch()
-        if user:
-            for path in (home, home / "password"):
-                shutil.chown(path, user)
-        made = [programs[-1] / "initdb", "--username=zumodra", "--auth=scram-sha-256", "--encoding=UTF8"]
-        made += [f"--pwfile={home / 'password'}", f"--pgdata={home / 'data'}", "--no-sync"]
-        subprocess.run(made, user=user, cwd=home, capture_output=True, check=True, timeout=120)
-        command = [programs[-1] / "postgres", "-D", home / "data", "-p", str(port)]
-        command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={home}"]
-        with OwnProcess(command, env={}, cwd=home, log=home / "log", user=user) as process:
-            login = {"user": "zumodra", "password": password["POSTGRES_PASSWORD"], "dbname": "postgres"}
-
-            def created() -> bool:  # the port is open before the server takes logins
-                try:
-                    with psycopg.connect(host="127.0.0.1", port=port, autocommit=True, **login) as session:
-                        session.execute("CREATE DATABASE zumodra")
-                except psycopg.OperationalError:
-                    return False
-                return True
-
-            process.wait_until(created, seconds=60)
-            yield port
-    finally:
-        shutil.rmtree(home)
+    with postgresql(user="zumodra", password=password["POSTGRES_PASSWORD"]) as place:
+        login = {"user": place["USER"], "password": place["PASSWORD"], "dbname": place["NAME"]}
+        with psycopg.connect(host=place["HOST"], port=place["PORT"], autocommit=True, **login) as session:
+            session.execute("CREATE DATABASE zumodra")
+        yield place["PORT"]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from kombu.entity import Queue
 
 from tests.integration import tiny
 from tests.services.ports import free_port
-from tests.services.processes import process, until
+from tests.services.processes import process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib import inspection
 from zumolib.errors import BrokerError
 
@@ -38,7 +40,7 @@ def test_depths_of_all_queues(server: Server):
     app.conf.task_queues = [Queue("tiny", max_priority=10), Queue("quiet")]
     for priority in (0, 3, 9, 9):
         app.tasks["tiny.double"].apply_async((1,), priority=priority)
-    until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
+    wait_until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
     frame = inspection.depths(app).set_index("queue")
     assert frame.loc["tiny", "ready"] == 4
     assert frame.attrs["source"] == "broker"
@@ -65,7 +67,7 @@ def test_unacked_messages(server: Server):
         if isinstance(server, Valkey):
             assert inspection.depths(app).attrs["unacked_total"] == 1
         else:
-            until(
+            wait_until(
                 lambda: bool(inspection.depths(app, management_url=address)["unacked"].fillna(0).eq(1).all()),
                 20,
                 "the management API counts the message",
@@ -73,6 +75,12 @@ def test_unacked_messages(server: Server):
             frame = inspection.depths(app, management_url=address)
             assert frame.attrs["unacked_age"] > 0
             assert frame["consumers"].tolist() == [1]
+            with closing(inspection.Depths(app, management_url=address)) as probe:
+                # Rates are there once the API has seen two samples of a queue that has moved.
+                wait_until(lambda: probe.sample()[0]["rate_in"] is not None, 20, "the API tells a rate")
+                [sample] = probe.sample()
+                assert sample["rate_in"] >= 0
+                assert sample["rate_out"] >= 0
         message.ack()
 
 
@@ -81,6 +89,8 @@ def test_a_management_api_that_is_down_makes_unacked_unknown(server: Server):
     frame = inspection.depths(app, management_url=f"http://a:b@127.0.0.1:{free_port()}")
     assert frame["unacked"].isna().all()
     assert "unacked_age" not in frame.attrs
+    with closing(inspection.Depths(app)) as probe:
+        assert {(row["rate_in"], row["rate_out"]) for row in probe.sample()} == {(None, None)}
 
 
 def test_a_probe_outlives_a_restart_of_its_broker():
@@ -105,7 +115,7 @@ def test_workers_answer_by_name_and_silence_is_shown(server: Server, tmp_path: P
     assert inspection.workers(app, timeout=0.2).empty
     worker = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "2", "-n", "w@one", "-l", "warning"]
     with process(worker, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
-        until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
+        wait_until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
         frame = inspection.workers(app, timeout=1.0, expected=["w@one", "gone@two"])
     assert frame["worker"].tolist() == ["w@one", "gone@two"]
     here, gone = frame.to_dict("records")

@@ -15,13 +15,15 @@ import pytest
 from celery import Celery
 
 from tests.integration import tiny
-from tests.services.processes import end, process, until
+from tests.services.processes import end, process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib import dispatch, sources
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
 from zumolib.recorder import Recorder
+from zumolib.sources import stream
 
 Server = Valkey | RabbitMQ
 
@@ -92,22 +94,22 @@ def test_killed_stopped_and_cut_off_it_loses_nothing(server: Server, tmp_path: P
     with process(celery, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
         with recorder(server, folder) as first:
             # RabbitMQ keeps events for recorders from the first recorder's first connection on.
-            until(lambda: state(folder).get("state") == "recording", 40, "the first recorder is there")
+            wait_until(lambda: state(folder).get("state") == "recording", 40, "the first recorder is there")
             sent += [send(n).id for n in range(20)]
-            until(lambda: finished(folder) >= 20, 40, "the first tasks are recorded")
+            wait_until(lambda: finished(folder) >= 20, 40, "the first tasks are recorded")
             sent += [send(n).id for n in range(150)]
             began = int(state(folder)["events"])  # type: ignore[call-overload]
-            until(lambda: int(state(folder)["events"]) > began, 20, "some of the stream is on disk")  # type: ignore[call-overload]
+            wait_until(lambda: int(state(folder)["events"]) > began, 20, "some of the stream is on disk")  # type: ignore[call-overload]
             first.kill()
             first.wait()
         sent += [send(n).id for n in range(50)]  # nobody records
         with recorder(server, folder) as second:
-            until(lambda: finished(folder) >= len(sent), 40, "what came meanwhile is recorded")
+            wait_until(lambda: finished(folder) >= len(sent), 40, "what came meanwhile is recorded")
             server.stop()
-            until(lambda: state(folder)["state"] == "broker down", 20, "the recorder notices")
+            wait_until(lambda: state(folder)["state"] == "broker down", 20, "the recorder notices")
             server.start()
             sent += [send(n).id for n in range(50)]
-            until(lambda: finished(folder) >= len(sent), 60, "it goes on after the restart")
+            wait_until(lambda: finished(folder) >= len(sent), 60, "it goes on after the restart")
             end(second)
         assert state(folder)["state"] == "stopped"
     frame = tasks(folder)
@@ -139,7 +141,7 @@ def test_a_retried_task_is_one_record(server: Server, tmp_path: Path) -> None:
             frame = tasks(tmp_path)
             return "FAILURE" in set(frame.loc[frame["task_id"] == task_id, "state"])
 
-        until(failed, 40, "the second attempt failed")
+        wait_until(failed, 40, "the second attempt failed")
     frame = tasks(tmp_path)
     [row] = frame[frame["task_id"] == task_id].to_dict("records")
     assert row["retries"] == 1
@@ -158,10 +160,10 @@ def test_what_is_no_event_is_kept_aside(server: Server, tmp_path: Path) -> None:
         "name": "<b>'; --",
     }
     with recording(app, tmp_path) as found:
-        until(lambda: found.state.state == "recording", 20, "it records")
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
         publish_raw(server, b"{no json")
         publish_raw(server, json.dumps([{"type": "task-sent"}, 7, good]).encode())
-        until(lambda: "good" in set(tasks(tmp_path)["task_id"]), 20, "the good event is recorded")
+        wait_until(lambda: "good" in set(tasks(tmp_path)["task_id"]), 20, "the good event is recorded")
     assert found.state.malformed == 3
     [aside] = (tmp_path / "aside").iterdir()
     assert [json.loads(line)["raw"] for line in aside.read_text().splitlines()] == [
@@ -188,19 +190,20 @@ def test_an_unwritable_folder_is_waited_for_and_nothing_is_let_go(server: Server
     in_the_way = tmp_path / "events"
     in_the_way.write_text("a file where the folder of events belongs")
     with recording(app, tmp_path) as found:
+        wait_until(lambda: found.state.source is not None, 20, "RabbitMQ has a queue for it")
         task_id = app.tasks["tiny.double"].delay(1).id
-        until(lambda: state(tmp_path).get("state") == "cannot write", 20, "it says that it cannot write")
+        wait_until(lambda: state(tmp_path).get("state") == "cannot write", 20, "it says that it cannot write")
         assert str(in_the_way) in str(state(tmp_path)["reason"])
         in_the_way.unlink()
-        until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded after all")
-        until(lambda: state(tmp_path)["state"] == "recording", 20, "all is well again")
+        wait_until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded after all")
+        wait_until(lambda: state(tmp_path)["state"] == "recording", 20, "all is well again")
         assert found.state.dropped == 0
 
 
 def test_a_second_recorder_of_the_same_name_refuses(valkey_server: Valkey, tmp_path: Path) -> None:
     app = tiny.make(valkey_server.url)
     with recording(app, tmp_path) as found:
-        until(lambda: found.state.state == "recording", 20, "it records")
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
         with pytest.raises(HistoryError, match="another name"):
             Recorder(app, History(tmp_path), name="one").run(threading.Event())
     with pytest.raises(InputError, match="file name"):
@@ -212,7 +215,7 @@ def test_another_recorder_claims_what_a_dead_one_took(
 ) -> None:
     app = tiny.make(valkey_server.url)
     app.tasks["tiny.double"].delay(1)
-    monkeypatch.setattr(sources, "CLAIM_IDLE_MS", 0)
+    monkeypatch.setattr(stream, "CLAIM_IDLE_MS", 0)
     dead = sources.connect(app, "dead")
     taken = dead.take(1.0)
     dead.close()
@@ -246,14 +249,14 @@ def test_what_all_groups_have_read_leaves_the_stream(valkey_server: Valkey) -> N
 def test_an_app_without_the_dispatcher_is_recorded_by_pubsub(valkey_server: Valkey, tmp_path: Path) -> None:
     app = tiny.make(valkey_server.url, events="celery.app.events:Events")
     with recording(app, tmp_path) as found:
-        until(lambda: found.state.state == "recording", 20, "it records")
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
 
         def sent_and_seen() -> bool:
             # The subscription needs a moment, and what is sent before it is lost: that is its nature.
             app.tasks["tiny.double"].delay(1)
             return len(tasks(tmp_path)) > 0
 
-        until(sent_and_seen, 20, "an event is recorded")
+        wait_until(sent_and_seen, 20, "an event is recorded")
     assert History(tmp_path).coverage().source == "pubsub"
 
 
@@ -273,10 +276,10 @@ def test_a_stream_that_cannot_be_written_fails_no_task(
 def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> None:
     app = tiny.make(server.url)
     with recording(app, tmp_path) as found:
-        until(lambda: found.state.state == "recording", 20, "it records")
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
         headers = {"periodic_task_name": "nightly"}
         task_id = app.tasks["tiny.double"].apply_async((1,), headers=headers).id
-        until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded")
+        wait_until(lambda: task_id in set(tasks(tmp_path)["task_id"]), 20, "the event is recorded")
     frame = tasks(tmp_path).set_index("task_id")
     assert frame.loc[task_id, "entry"] == "nightly"
     assert frame.loc[task_id, "state"] == "PENDING"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import select
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,8 +36,8 @@ def test_one_scale_has_no_growth() -> None:
     assert math.isnan(tasks.growth((1,), (0.1,)))
 
 
-def run(seconds: float, mib: float = 1.0, error: str = "") -> dict[str, Any]:
-    return {"seconds": seconds, "mib": mib, "result": None, "error": error}
+def run(seconds: float, mib: float = 1.0, error: str = "", mailed: int = 0) -> dict[str, Any]:
+    return {"seconds": 9.9, "cpu": seconds, "mib": mib, "result": {"mailed": mailed}, "error": error}
 
 
 # what the first and the second scale gave, what the table says of it
@@ -40,6 +45,9 @@ MARKS = [
     (run(0.1), run(1.0), ""),
     (run(0.1), run(1.6), "above 1.15"),
     (run(0.001), run(0.04), ""),  # so short that it tells nothing
+    (run(0.1, mailed=10), run(1.6, mailed=160), ""),  # more letters, and no more work for each
+    (run(0.1, mailed=10), run(3.2, mailed=160), "above 1.15"),
+    (run(0.1, mailed=10), run(1.6, mailed=50), "above 1.15"),  # fewer letters excuse nothing
     (run(0.1, 3), run(1.0, 80), "memory grows"),
     (run(0.1), run(0.1, error="Traceback …\nValueError: no"), "ValueError: no"),
 ]
@@ -55,14 +63,59 @@ def test_what_is_out_of_bounds_is_marked(
     assert line.strip().endswith(mark or f"{second['mib']:.0f}")
 
 
+def test_what_was_measured_in_parts_is_shown_in_one_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = (
+        {"1.0": {"it": run(0.1), "other": run(0.1)}},
+        {"10.0": {"it": run(1.0)}},
+        {"10.0": {"other": run(2.0)}},
+    )
+    files = [tmp_path / f"{number}.json" for number in range(len(measured))]
+    for file, part in zip(files, measured, strict=True):
+        file.write_text(json.dumps(part))
+    assert tasks.main(["--show", *map(str, files)]) == 1
+    _, one, other = capsys.readouterr().out.splitlines()
+    assert one.split()[:4] == ["it", "0.100", "1.000", "1.00"]
+    assert other.strip().endswith("above 1.15")
+
+
 def test_a_run_apart_keeps_its_memory_and_its_errors_to_itself() -> None:
     big = apart.run(lambda: len(bytearray(os.urandom(1)) * 50_000_000))
     assert big.result == 50_000_000
     assert big.mib > 40
-    assert big.seconds > 0
+    assert 0 < big.cpu < big.seconds * 2
     failed = apart.run(lambda: 1 / 0)
     assert failed.error.endswith("ZeroDivisionError: division by zero")
     assert apart.run(lambda: os._exit(1)).error == "the process was killed"
+
+
+def test_waiting_is_no_work() -> None:
+    waited = apart.run(lambda: select.select([], [], [], 0.2))
+    assert waited.seconds > 0.2
+    assert waited.cpu < 0.1
+
+
+def test_the_work_of_a_child_counts() -> None:
+    counting = "n = 0\nwhile n < 3_000_000: n += 1"
+    assert (
+        apart.run(lambda: subprocess.run([sys.executable, "-c", counting], check=True).returncode).cpu > 0.05
+    )
+
+
+# cpu seconds, MiB and error of several runs, what stands for them
+BEST = [
+    ([(0.3, 5, ""), (0.1, 4, ""), (0.2, 6, "")], (0.1, 6, "")),
+    ([(0.3, 5, ""), (0.1, 4, "ValueError: no")], (0.1, 5, "ValueError: no")),
+]
+
+
+@pytest.mark.parametrize(("runs", "chosen"), BEST)
+def test_the_least_disturbed_run_counts_and_a_failure_is_not_hidden(
+    runs: list[tuple[float, float, str]], chosen: tuple[float, float, str]
+) -> None:
+    found = tasks.best(apart.Run(9.9, cpu, mib, None, error) for cpu, mib, error in runs)
+    assert (found.cpu, found.mib, found.error) == chosen
 
 
 def test_two_sides_are_measured_in_turn_and_the_first_round_is_left_out() -> None:

@@ -88,6 +88,21 @@ def test_secrets_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "postgres://me:***@h:5432/x" in text
 
 
+def test_the_history_is_a_folder_or_a_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ZUMO_HOME", str(tmp_path))
+    assert conf.read().history == conf.read().history_folder == tmp_path / "history"
+    monkeypatch.setenv("ZUMO_HISTORY", str(tmp_path / "other"))
+    assert conf.read().history == conf.read().history_folder == tmp_path / "other"
+    url = "s3://bucket/prefix?endpoint=http://127.0.0.1:9&access_key_id=hush-5&secret_access_key=hush-6"
+    monkeypatch.setenv("ZUMO_HISTORY", url)
+    assert conf.read().history == url
+    assert conf.read().history_folder.is_relative_to(tmp_path)
+    assert "hush" not in str(conf.explain(conf.read()))
+    monkeypatch.setenv("ZUMO_HISTORY", "ftp://host/path")
+    with pytest.raises(ConfError, match=r"ZUMO_HISTORY='ftp://host/path'.*s3://"):
+        conf.read()
+
+
 def test_the_command_says_it_in_one_line_and_exits_with_2() -> None:
     environment = {**os.environ, "CELERY_WORKER_CONCURRENCY": "many"}
     command = [sys.executable, "-m", "zumolib", "conf"]

@@ -90,7 +90,7 @@ def shutdown(workers: tuple[str, ...], how: How) -> None:
     from zumolib import control
 
     app = target.find_app()
-    act(control.pool.shutdown(app, workers, seen=target.look(app)), how)
+    act(control.shutdown.plan(app, workers, seen=target.look(app)), how)
 
 
 COMMANDS = (limit, pool)

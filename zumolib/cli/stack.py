@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zumolib.cli.output import as_json, dump, say, seconds, table
+from zumolib.cli.output import as_json, dump, plain, say, seconds, table
 
 
 @click.command()
@@ -43,6 +43,8 @@ def status(as_json: bool) -> None:
 
 
 def _show(state: dict[str, Any]) -> None:
+    for recorder in state["recorders"]:
+        click.echo(_recorder(recorder))
     if not state["running"]:
         click.echo(f"not running ({state['home']}); start it with `zumo up`")
         if state["left_behind"]:
@@ -55,10 +57,23 @@ def _show(state: dict[str, Any]) -> None:
     table(("service", "state", "pid", "port", "up for", "log"), rows, right=("pid", "port", "up for"))
     if state["queues"]:
         click.echo("ready: " + "  ".join(f"{name} {ready:,}" for name, ready in state["queues"].items()))
-    if state["recorder"]:
-        shown = {key: value for key, value in state["recorder"].items() if not isinstance(value, dict | list)}
-        click.echo("recorder: " + "  ".join(f"{key} {value}" for key, value in shown.items()))
     click.echo(f"JupyterLab: {state['jupyter_url']}")
+
+
+def _recorder(said: dict[str, Any]) -> str:
+    """One line of what a recorder says of itself, and another for each trouble."""
+    parts = [
+        f"{said['events_per_second']:,.1f} events/s from {said['source'] or 'nowhere yet'}",
+        f"last flush {said['last_flush'] or 'never'}",
+    ]
+    if said["lag_seconds"] is not None:
+        parts.append(f"lag {seconds(said['lag_seconds'])}")
+    counts = {"waiting": said["waiting"], "held": said["held"] or None, "dropped": said["dropped"]}
+    counts |= {"malformed": said["malformed"], "reconnects": said["reconnects"]}
+    parts += [f"{count:,} {name}" for name, count in counts.items() if count is not None]
+    lines = [f"recorder {plain(said['name'])}: {plain(said['state'])}, {', '.join(parts)}"]
+    troubles = {"": said["reason"], "depths: ": said["depths"], "files: ": said["files"]}
+    return "\n".join(lines + [f"  {what}{plain(why)}" for what, why in troubles.items() if why])
 
 
 @click.command()

@@ -27,6 +27,7 @@ from zumolib.control import (
     retry,
     revoke,
     run_now,
+    shutdown,
     switch,
     undoing,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "retry",
     "revoke",
     "run_now",
+    "shutdown",
     "switch",
     "undo",
     "undoing",

@@ -1,4 +1,4 @@
-"""Workers' pools: grow, shrink, autoscale; and shut a worker down."""
+"""Workers' pools: grow, shrink, autoscale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("worker", "before", "after")
 RESIZE_SECONDS = 10.0  # a pool follows within 5 s
-SHUTDOWN_SECONDS = 10.0
 MOST = 512  # processes
 _KEPT = "a worker that restarts has the size of its settings again"
 
@@ -97,33 +96,6 @@ class Autoscale(Plan):
         }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Shutdown(Plan):
-    """An end of workers: they finish what runs and take nothing more."""
-
-    action = "shutdown"
-
-    nodes: tuple[str, ...]
-
-    def carry_out(self, run: Run) -> None:
-        """Tell them. A worker that ends does not always come to answer."""
-        for answer in remote.command(self.app, "shutdown", {}, nodes=self.nodes, timeout=0.5):
-            if answer.said is None:
-                run.step(answer.node, "told to end")
-            else:
-                run.step(answer.node, answer.text, ok=answer.ok)
-
-    def verify(self, run: Run) -> bool | None:
-        """They stay silent, or are busy finishing, which cannot be told from outside."""
-
-        def look() -> bool:
-            said = remote.ask(self.app, {"ping": {}}, nodes=self.nodes, timeout=0.5)["ping"]
-            run.after["still_there"] = sorted(said)
-            return not said
-
-        return remote.seen(look, SHUTDOWN_SECONDS) or None
-
-
 def grow(
     app: Celery,
     workers: Sequence[str],
@@ -188,7 +160,7 @@ def autoscale(
     for low, high in wanted.values():
         if not 0 <= low <= high <= MOST or high == 0:
             raise InputError(f"least={low}, most={high}: pass 0 <= least <= most <= {MOST}, most above 0")
-    now = _there(app, list(wanted), seen)
+    now = there(app, list(wanted), seen)
     before = {}
     for node in wanted:
         old = _bounds(now, node)
@@ -212,37 +184,6 @@ def autoscale(
     )
 
 
-def shutdown(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Shutdown:
-    """Plan to end workers.
-
-    Raises
-    ------
-    InputError
-        For a worker that does not reply.
-    """
-    now = _there(app, workers, seen)
-    frame = now.workers.set_index("worker").loc[list(workers)].reset_index()
-    alone = [queue for queue, nodes in now.consumers.items() if set(nodes) <= set(workers)]
-    caveats = [
-        "what keeps a worker running may start it again",
-        "it finishes what runs first, however long that takes",
-        "what it has reserved goes back to the broker",
-        "revokes, limits and pool sizes that it was told are forgotten",
-    ]
-    if alone:
-        caveats.append(f"of the workers that replied, no other consumes from: {', '.join(alone)}")
-    return Shutdown(
-        app=app,
-        target=", ".join(workers),
-        summary=f"shut down {', '.join(workers)}",
-        preview=frame[["worker", "processes", "active", "reserved", "scheduled", "queues"]],
-        caveats=tuple(caveats),
-        asked={"workers": list(workers)},
-        before={"consumers": {queue: list(nodes) for queue, nodes in now.consumers.items()}},
-        nodes=tuple(workers),
-    )
-
-
 def _resize(
     kind: type[Resize],
     app: Celery,
@@ -253,7 +194,7 @@ def _resize(
 ) -> Resize:
     if not 1 <= count <= MOST:
         raise InputError(f"count={count}: pass 1 to {MOST} processes")
-    now = _there(app, workers, seen)
+    now = there(app, workers, seen)
     sizes, rows = {}, []
     for node in workers:
         size = now.processes(node)
@@ -286,7 +227,7 @@ def _resize(
     )
 
 
-def _there(app: Celery, workers: Sequence[str], seen: Fleet | None) -> Fleet:
+def there(app: Celery, workers: Sequence[str], seen: Fleet | None) -> Fleet:
     """A snapshot in which all these workers replied."""
     if not workers:
         raise InputError("which workers? name them as `zumo status` or the workers notebook does")

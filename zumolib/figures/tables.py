@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from zumolib.figures import theme
-from zumolib.figures.words import duration, number, share, short
+from zumolib.figures.words import duration, named, number, share, short
 
 Say = Callable[[Any], str]
 COLOURED = ("queue", "state")  # columns whose values have a colour
@@ -152,9 +152,9 @@ def headline(numbers: pd.Series) -> Tiles:
 
 def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
     """The numbers behind the latency picture."""
-    columns: dict[str, Say] = {by: lambda name: short(str(name), 60)}
-    if by != "queue":
-        columns["queue"] = str
+    columns: dict[str, Say] = {by: lambda name: named(name, 60)}
+    if "queue" in frame:
+        columns["queue"] = named
     columns |= {"count": number, "failures": number}
     columns |= {f"{m}_{q}": duration for m in ("queue_wait", "run_time") for q in ("p50", "p95", "max")}
     names = {
@@ -166,7 +166,7 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15) -> Table:
 def failures(frame: pd.DataFrame, *, top: int = 15, zone: str = "UTC") -> Table:
     """What failed, most frequent first."""
     columns: dict[str, Say] = {
-        "error": str, "name": lambda name: short(str(name), 60), "queue": str, "count": number,
+        "error": str, "name": lambda name: named(name, 60), "queue": named, "count": number,
         "last": _clock(zone), "example": lambda text: str(text)[:120],
     }  # fmt: skip
     return table(

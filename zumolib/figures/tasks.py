@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, number, share, short
+from zumolib.figures.words import counted, duration, listed, named, number, share
 
 # Ticks that a person would choose, in seconds.
 TICKS = {
@@ -32,9 +32,10 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
     Parameters
     ----------
     frame
-        ``count``, ``queue`` and the quantiles in seconds, as :func:`zumolib.frames.tasks.latency` gives it.
+        `by`, ``count`` and the quantiles in seconds, as :func:`zumolib.frames.tasks.latency` gives it; with
+        ``queue`` as well, rows have their queue's colour.
     by
-        The column that names the rows.
+        The column that names the rows; a name that stands twice is told with its queue.
     top
         Show so many rows at most, those of the longest p95 queue wait, then run time.
     note
@@ -48,15 +49,22 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
             note=note,
         )
     shown = timed.head(top).iloc[::-1]
-    labels = [f"{short(str(row[by]))}  <b>{number(row['count'])}×</b>" for _, row in shown.iterrows()]
-    queues = shown[by] if by == "queue" else shown["queue"]
+    labels = _labels(shown, by)
+    queues = shown["queue"] if "queue" in shown else [None] * len(shown)
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=tuple(MEASURES.values())
     )
     limits = [f"{measure}_{label}" for measure in MEASURES for label in MARKS]
     low, high = np.nanmin(shown[limits].clip(lower=LEAST)), np.nanmax(shown[limits].clip(lower=LEAST))
     for column, measure in enumerate(MEASURES, start=1):
-        _ranges(figure, shown, measure, labels, [theme.queue_colour(queue) for queue in queues], column)
+        _ranges(
+            figure,
+            shown,
+            measure,
+            labels,
+            [theme.queue_colour(queue) if isinstance(queue, str) else theme.INK for queue in queues],
+            column,
+        )
         ticks = [tick for tick in TICKS if low / 12 < tick < high * 12]
         figure.update_xaxes(
             type="log",
@@ -78,6 +86,16 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
     if rest:
         note = f"{note}; {counted(rest, 'more task')} waited less" if note else f"{rest} more waited less"
     return theme.titled(figure, _finding(timed, by), note=note, height=170 + ROW * len(shown))
+
+
+def _labels(shown: pd.DataFrame, by: str) -> list[str]:
+    names = [named(value) for value in shown[by]]
+    if "queue" in shown:
+        names = [
+            f"{name} · {named(queue)}" if names.count(name) > 1 else name
+            for name, queue in zip(names, shown["queue"], strict=True)
+        ]
+    return [f"{name}  <b>{number(count)}×</b>" for name, count in zip(names, shown["count"], strict=True)]
 
 
 def _ranges(
@@ -166,4 +184,4 @@ def _outcome(counts: pd.Series, total: int) -> str:
 
 
 def _last_name(name: object) -> str:
-    return str(name).rsplit(".", 1)[-1]
+    return named(str(name).rsplit(".", 1)[-1] if isinstance(name, str) else name)

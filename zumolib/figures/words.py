@@ -66,3 +66,8 @@ def listed(names: Sequence[str]) -> str:
 def short(name: str, length: int = 44) -> str:
     """A task's name cut in front, where names are alike."""
     return name if len(name) <= length else f"…{name[-length + 1 :]}"
+
+
+def named(name: object, length: int = 44) -> str:
+    """A name cut in front; what has none says so: a foreign producer may not tell the queue."""
+    return "(unknown)" if name is None or name != name else short(str(name), length)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from zumolib.conf import conf
+from zumolib.frames.buckets import POINTS, Buckets, step_of
+from zumolib.frames.statements import COUNT, MOMENT, REAL, TEXT, Condition, Names, ask, frame, told
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
@@ -15,73 +17,76 @@ if TYPE_CHECKING:
 
     from zumolib.history import History
 
-# The shortest is twice as long as the time between two samples, so that no bin stays empty by chance.
-STEPS = tuple(
-    timedelta(seconds=s) for s in (10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400)
-)
-POINTS = 300  # about as many as a screen tells apart
-
-
-def step_of(span: timedelta, points: int = POINTS) -> timedelta:
-    """Length of one bin, so that a span has at most about `points` of them."""
-    wanted = span / points
-    return next((step for step in STEPS if step >= wanted), STEPS[-1])
+DEPTHS = {
+    "queue": TEXT, "bucket": COUNT, "ready": REAL, "unacked": REAL, "consumers": REAL, "rate_in": REAL,
+    "rate_out": REAL, "samples": COUNT,
+}  # fmt: skip
+PEAKS = {"queue": TEXT, "peak": COUNT, "peak_at": MOMENT, "last": COUNT, "busy_share": REAL}
 
 
 def depth(
-    history: History, window: Window, *, queue: str | None = None, points: int = POINTS
+    history: History,
+    window: Window,
+    *,
+    queue: Names = None,
+    step: timedelta | None = None,
+    points: int = POINTS,
 ) -> pd.DataFrame:
-    """Queue depth over time, the extreme of each bin, so that a short peak stays visible.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a queue and bin, by queue, then time: ``queue``; ``at`` (start of the bin, UTC); ``ready``
-        and ``unacked`` (most messages in the bin), ``consumers`` (fewest), NaN where nothing was sampled,
-        as when the recorder was down; ``samples`` (int64).
-    """
-    sampled = history.depths(window.start, window.end, queue=queue)
-    start = sampled["at"].min() if len(sampled) else pd.Timestamp(window.start)
-    # Of what was recorded, not of the window: the first minutes of a history are not one bin of a day.
-    step = step_of(window.end - start, points)
-    bins = sampled.assign(at=sampled["at"].dt.floor(step)).groupby(["queue", "at"], observed=True)
-    binned = bins.agg(
-        ready=("ready", "max"),
-        unacked=("unacked", "max"),
-        consumers=("consumers", "min"),
-        samples=("ready", "size"),
-    )
-    every = pd.date_range(start.floor(step), window.end, freq=step, inclusive="left", unit="us")
-    names = sorted(sampled["queue"].unique())
-    result = binned.reindex(pd.MultiIndex.from_product([names, every], names=["queue", "at"])).reset_index()
-    numbers = ["ready", "unacked", "consumers"]
-    result[numbers] = result[numbers].astype("float64")
-    result["samples"] = result["samples"].fillna(0).astype("int64")
-    return result
-
-
-def peaks(depths: pd.DataFrame) -> pd.DataFrame:
-    """Each queue's highest and last depth, the highest first.
+    """Queue depth over time, the extreme of each bucket, so that a short peak stays visible.
 
     Parameters
     ----------
-    depths
-        As :func:`depth` gives it.
+    queue
+        Keep these only; one or several.
+    step
+        Length of one bucket; None chooses one that makes at most about `points` of what was recorded.
 
     Returns
     -------
     pandas.DataFrame
-        ``queue``, ``peak`` (messages ready), ``peak_at`` (start of its bin, UTC), ``last`` (messages ready
-        in the last bin that has a sample), ``busy_share`` (share of sampled bins with any message, 0 to 1).
+        One row a queue and bucket, by queue, then time: ``queue`` (str); ``at`` (datetime64[us] in the
+        window's zone, start of the bucket); ``ready`` and ``unacked`` (float, most messages in the bucket),
+        ``consumers`` (float, fewest), ``rate_in`` and ``rate_out`` (float, messages a second that came and
+        were delivered, averages): NaN where nothing was sampled, as when the recorder was down, or where
+        the broker does not tell; ``samples`` (int64). ``attrs`` as with :mod:`zumolib.frames.tasks`.
+
+    Raises
+    ------
+    InputError
+        For a step of no length.
     """
-    rows = []
-    for queue, its in depths.dropna(subset="ready").groupby("queue", observed=True):
-        top = its.iloc[int(its["ready"].argmax())]
-        rows.append(
-            (queue, int(top["ready"]), top["at"], int(its["ready"].iloc[-1]), its["ready"].gt(0).mean())
-        )
-    frame = pd.DataFrame(rows, columns=["queue", "peak", "peak_at", "last", "busy_share"])
-    return frame.sort_values(["peak", "queue"], ascending=[False, True], ignore_index=True)
+    wanted = Condition({"queue": queue})
+    where = {"where": wanted.sql}
+    [first] = ask(history, "first_depth", window, where, wanted.values)["first"].to_pylist()
+    # Of what was recorded, not of the window: the first minutes of a history are not one bucket of a day.
+    recorded = Window(first or window.start, window.end, window.zone)
+    buckets = Buckets(recorded, step or step_of(recorded.end - recorded.start, points))
+    table = ask(history, "depth", recorded, {**where, "bucket": buckets.sql("at")}, wanted.values)
+    found = frame(table, DEPTHS, window.zone)
+    every = pd.DataFrame({"bucket": pd.Series(buckets.numbers(), dtype="int64")})
+    grid = found[["queue"]].drop_duplicates().sort_values("queue").merge(every, how="cross")
+    found = grid.merge(found, how="left", on=["queue", "bucket"])
+    found.insert(1, "at", buckets.starts(found.pop("bucket")))
+    found["samples"] = found["samples"].fillna(0).astype("int64")
+    return told(found, history, window)
+
+
+def peaks(history: History, window: Window, *, queue: Names = None) -> pd.DataFrame:
+    """Each queue's highest and last depth, the highest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``queue`` (str), ``peak`` (int64, messages ready), ``peak_at`` (datetime64[us] in the window's zone,
+        the first sample that shows it), ``last`` (int64, messages ready in the last sample), ``busy_share``
+        (float, share of the samples with any message, 0 to 1).
+    """
+    wanted = Condition({"queue": queue})
+    return told(
+        frame(ask(history, "peaks", window, {"where": wanted.sql}, wanted.values), PEAKS, window.zone),
+        history,
+        window,
+    )
 
 
 def live(app: Celery) -> pd.DataFrame:

@@ -1,86 +1,129 @@
-"""Task records as frames: how many, how long they waited, how long they ran, what failed.
+"""Tasks as frames: which there were, how long they waited and ran, what failed, what is under way.
 
-Every function takes the frame that :meth:`zumolib.history.History.tasks` gives: one row a task with
-``name``, ``queue``, ``worker``, ``state``, ``queue_wait`` and ``run_time`` (seconds), ``retries``,
-``exception`` and the task's times (UTC).
+Every function takes a history and a window, and keeps by ``name``, ``queue``, ``worker``, ``state`` and
+``entry`` (one value or several; :class:`zumolib.frames.statements.Filters`). Times are datetime64[us] in
+the window's zone, durations float64 seconds, counts int64; what is not known is missing. A record is of
+a task's last attempt: a retried task counts once.
+
+``frame.attrs`` says where the numbers are from and how complete they are, as
+:meth:`zumolib.frames.window.Window.provenance` gives it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import pandas as pd
 
 from zumolib.errors import InputError
+from zumolib.frames.buckets import Buckets, step_of
+from zumolib.frames.statements import (
+    COUNT,
+    MOMENT,
+    REAL,
+    SOME,
+    TEXT,
+    Condition,
+    Filters,
+    ask,
+    frame,
+    grouping,
+    listed,
+    told,
+)
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
     from zumolib.history import History
 
-QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+RECORDS = {
+    "task_id": TEXT, "name": TEXT, "queue": TEXT, "worker": TEXT, "state": TEXT, "sent": MOMENT,
+    "eta": MOMENT, "expires": MOMENT, "received": MOMENT, "started": MOMENT, "finished": MOMENT,
+    "queue_wait": REAL, "run_time": REAL, "retries": SOME, "exception": TEXT, "traceback": TEXT,
+    "args": TEXT, "kwargs": TEXT, "parent_id": TEXT, "root_id": TEXT, "entry": TEXT,
+}  # fmt: skip
+INFLIGHT = {
+    "task_id": TEXT, "name": TEXT, "queue": TEXT, "worker": TEXT, "state": TEXT, "retries": SOME,
+    "sent": MOMENT, "eta": MOMENT, "received": MOMENT, "started": MOMENT, "entry": TEXT, "age": REAL,
+}  # fmt: skip
+FAILURES = {
+    "error": TEXT, "name": TEXT, "queue": TEXT, "count": COUNT, "first": MOMENT, "last": MOMENT,
+    "example": TEXT,
+}  # fmt: skip
+MOMENTS = ("sent", "received", "started", "finished")
 DURATIONS = ("queue_wait", "run_time")
-GROUPS = ("name", "queue", "worker", "state", "entry")
-FINAL = ("SUCCESS", "FAILURE", "REVOKED", "REJECTED")
+QUANTILES = ("p50", "p90", "p95", "p99", "max")
+LATENCY = {
+    "count": COUNT, "failures": COUNT, "failure_share": REAL,
+    **{f"{duration}_{quantile}": REAL for duration in DURATIONS for quantile in QUANTILES},
+}  # fmt: skip
+
+# Without a word from a task for so long, its end was lost or its worker was.
+FORGOTTEN = timedelta(days=7)
+
+_TOUCHED = "({})".format(" OR ".join(f"({m} >= $start AND {m} < $end)" for m in MOMENTS))
 
 
 def records(
-    history: History, window: Window, *, name: str | None = None, queue: str | None = None
+    history: History,
+    window: Window,
+    *,
+    columns: Sequence[str] = tuple(RECORDS),
+    newest: int | None = None,
+    **filters: Unpack[Filters],
 ) -> pd.DataFrame:
-    """The task records of a window, one row a task."""
-    return history.tasks(window.start, window.end, name=name, queue=queue)
-
-
-def latency(tasks: pd.DataFrame, *, by: str = "name") -> pd.DataFrame:
-    """Queue wait and run time of each group, the longest p95 queue wait first.
+    """One row a task that was sent, received, started or finished in the window, in order of time.
 
     Parameters
     ----------
-    tasks
-        Task records.
-    by
-        Column to group by: name, queue, worker, state or entry.
+    columns
+        Load these only: a file is read by column.
+    newest
+        At most so many rows, the last ones.
 
     Returns
     -------
     pandas.DataFrame
-        One row a group: `by`; ``queue`` (the group's most frequent one), ``count`` (tasks), ``failures``,
-        ``failure_share`` (0 to 1, of the tasks that ended), and for queue wait and run time the
-        quantiles ``queue_wait_p50``, ``_p95``, ``_p99``, ``_max`` and ``run_time_…`` in seconds, linear
-        between neighbours, NaN where no task of the group got that far.
+        - ``task_id``, ``name``, ``queue``, ``worker``, ``state`` (str): ``queue`` is missing for a task whose
+          producer sends no task-sent event; ``state`` is one of :mod:`celery.states`, as known by now
+        - ``sent``, ``eta``, ``expires``, ``received``, ``started``, ``finished`` (times)
+        - ``queue_wait`` (float, seconds): started − max(sent, eta), never below 0
+        - ``run_time`` (float, seconds): finished − started
+        - ``retries`` (Int64): attempts before this one
+        - ``exception``, ``traceback`` (str): of a FAILURE or a RETRY
+        - ``args``, ``kwargs`` (str): representations, shortened by Celery
+        - ``parent_id``, ``root_id``, ``entry`` (str)
 
     Raises
     ------
     InputError
-        For a column that cannot be grouped by.
+        For an unknown column or filter.
     """
-    if by not in GROUPS:
-        raise InputError(f"by={by!r}: tasks group by one of {', '.join(GROUPS)}")
-    grouped = tasks.groupby(by, observed=True)
-    result = pd.DataFrame({"count": grouped.size()})
-    if by != "queue":
-        result.insert(0, "queue", grouped["queue"].agg(_most_frequent))
-    failed = tasks["state"].eq("FAILURE").astype("int64").groupby(tasks[by]).sum()
-    ended = tasks["state"].isin(FINAL).astype("int64").groupby(tasks[by]).sum()
-    result["failures"] = failed
-    result["failure_share"] = failed.astype("float64") / ended.where(ended > 0)
-    for column in DURATIONS:
-        for label, quantile in QUANTILES.items():
-            result[f"{column}_{label}"] = grouped[column].quantile(quantile).astype("float64")
-    return result.reset_index().sort_values(
-        ["queue_wait_p95", "run_time_p95", by], ascending=[False, False, True], ignore_index=True
-    )
+    unknown = [column for column in columns if column not in RECORDS]
+    if unknown or not columns:
+        raise InputError(f"columns={unknown}: a record has {', '.join(RECORDS)}")
+    wanted = Condition(filters)
+    parts = {"columns": ", ".join(columns), "where": wanted.sql, "touched": _TOUCHED, "direction": "DESC"}
+    if newest is None:
+        parts["direction"] = ""
+    table = ask(history, "records", window, parts, {**wanted.values, "rows": newest})
+    found = frame(table, {column: RECORDS[column] for column in columns}, window.zone)
+    return told(found if newest is None else found.iloc[::-1].reset_index(drop=True), history, window)
 
 
-def summary(tasks: pd.DataFrame) -> pd.DataFrame:
-    """Tasks by state, most frequent first: ``state``, ``count`` and ``share`` (0 to 1)."""
-    count = tasks["state"].value_counts().rename_axis("state").reset_index(name="count")
-    count["share"] = count["count"] / max(len(tasks), 1)
-    return count.sort_values(["count", "state"], ascending=[False, True], ignore_index=True)
+def summary(history: History, window: Window, **filters: Unpack[Filters]) -> pd.DataFrame:
+    """Tasks of the window by state, most frequent first: ``state``, ``count`` and ``share`` (0 to 1)."""
+    wanted = Condition(filters)
+    parts = {"where": wanted.sql, "touched": _TOUCHED}
+    table = ask(history, "summary", window, parts, wanted.values)
+    return told(frame(table, {"state": TEXT, "count": COUNT, "share": REAL}, window.zone), history, window)
 
 
-def headline(tasks: pd.DataFrame) -> pd.Series:
-    """The numbers one asks for first.
+def headline(history: History, window: Window, **filters: Unpack[Filters]) -> pd.Series:
+    """The numbers one asks for first, of the tasks that :func:`records` would give.
 
     Returns
     -------
@@ -89,51 +132,149 @@ def headline(tasks: pd.DataFrame) -> pd.Series:
         ``unfinished`` (counts); ``queue_wait_p95`` and ``queue_wait_max`` (seconds, NaN without tasks);
         ``slowest`` (name of the task that waited longest, or None) and ``slowest_queue``.
     """
-    state = tasks["state"]
-    waits = tasks["queue_wait"].dropna()
-    slowest = tasks.iloc[int(tasks["queue_wait"].argmax())] if len(waits) else None
-    return pd.Series(
-        {
-            "tasks": len(tasks),
-            "succeeded": int(state.eq("SUCCESS").sum()),
-            "failed": int(state.eq("FAILURE").sum()),
-            "retried": int(tasks["retries"].fillna(0).gt(0).sum()),
-            "revoked": int(state.isin(["REVOKED", "REJECTED"]).sum()),
-            "unfinished": int((~state.isin(FINAL)).sum()),
-            "queue_wait_p95": waits.quantile(0.95) if len(waits) else np.nan,
-            "queue_wait_max": waits.max() if len(waits) else np.nan,
-            "slowest": None if slowest is None else slowest["name"],
-            "slowest_queue": None if slowest is None else slowest["queue"],
-        },
-        dtype=object,
-    )
+    wanted = Condition(filters)
+    parts = {"where": wanted.sql, "touched": _TOUCHED}
+    [row] = ask(history, "headline", window, parts, wanted.values).to_pylist()
+    for column in ("queue_wait_p95", "queue_wait_max"):
+        row[column] = np.nan if row[column] is None else row[column]
+    return told(pd.Series(row, dtype=object), history, window)
 
 
-def failures(tasks: pd.DataFrame) -> pd.DataFrame:
-    """What failed, most frequent first.
+def latency(
+    history: History,
+    window: Window,
+    *,
+    by: str | Sequence[str] = "name",
+    step: timedelta | None = None,
+    **filters: Unpack[Filters],
+) -> pd.DataFrame:
+    """Queue wait and run time of the tasks that finished in the window, by group.
+
+    Parameters
+    ----------
+    by
+        One or several of name, queue, worker, state and entry; none gives the window as one group. By name
+        and queue, a task that came through two queues has two rows.
+    step
+        By time as well: the length of one bucket.
 
     Returns
     -------
     pandas.DataFrame
-        One row an exception's class and task: ``error`` (class), ``name``, ``queue``, ``count``, ``last``
-        (when it last happened, UTC) and ``example`` (the last exception as its worker reported it).
+        One row a group that has tasks, the longest p95 queue wait first; with `step` in order of time
+        before that. With `step`, ``at`` (start of the bucket, by the tasks' end). The columns of `by`
+        (str; missing where not known). ``count`` and ``failures`` (tasks), ``failure_share`` (0 to 1). For queue wait and run time
+        the quantiles ``queue_wait_p50``, ``_p90``, ``_p95``, ``_p99``, ``_max`` and ``run_time_…`` in
+        seconds, exact, linear between neighbours, NaN where no task of the group got that far.
+
+    Raises
+    ------
+    InputError
+        For a column that cannot be grouped by, an unknown filter, or a step of no length.
     """
-    failed = tasks[tasks["state"].eq("FAILURE")].sort_values("finished")
-    text = failed["exception"].fillna("unknown").astype(str)
-    failed = failed.assign(
-        error=text.str.extract(r"^\s*([\w.]+)", expand=False).fillna("unknown"), example=text
-    )
-    rows = failed.groupby(["error", "name"], observed=True).agg(
-        queue=("queue", "last"),
-        count=("error", "size"),
-        last=("finished", "max"),
-        example=("example", "last"),
-    )
-    return rows.reset_index().sort_values(
-        ["count", "error", "name"], ascending=[False, True, True], ignore_index=True
+    columns = grouping(by)
+    wanted = Condition(filters)
+    buckets = None if step is None else Buckets(window, step)
+    names = [*(["bucket"] if buckets else []), *columns]
+    parts = {
+        "names": listed(names),
+        "first": listed(names[:1] if buckets else []),
+        "groups": (f"{buckets.sql('finished')} AS bucket, " if buckets else "") + listed(columns),
+        "where": wanted.sql,
+    }
+    table = ask(history, "latency", window, parts, wanted.values, by="finished")
+    dtypes = {name: COUNT if name == "bucket" else TEXT for name in names}
+    found = frame(table, dtypes | LATENCY, window.zone)
+    if buckets:
+        found.insert(0, "at", buckets.starts(found.pop("bucket")))
+    return told(found, history, window)
+
+
+def throughput(
+    history: History,
+    window: Window,
+    *,
+    by: str | Sequence[str] = "queue",
+    step: timedelta | None = None,
+    **filters: Unpack[Filters],
+) -> pd.DataFrame:
+    """How many tasks were sent, received, started and finished, by time and group.
+
+    Each moment counts in its own bucket: a task that was sent in one and finished in the next counts in
+    both. The first and the last bucket are only as long as the window reaches into them.
+
+    Parameters
+    ----------
+    by
+        One or several of name, queue, worker, state and entry; none gives all tasks together.
+    step
+        Length of one bucket; None chooses one that a screen shows well.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bucket and group, also where nothing happened, by group, then time: ``at`` (start of the
+        bucket), the columns of `by` (str), ``sent``, ``received``, ``started``, ``finished`` (int64, tasks).
+
+    Raises
+    ------
+    InputError
+        For a column that cannot be grouped by, an unknown filter, or a step of no length.
+    """
+    columns = grouping(by)
+    wanted = Condition(filters)
+    buckets = Buckets(window, step or step_of(window.end - window.start))
+    parts = {"names": listed(["bucket", *columns]), "where": wanted.sql}
+    for moment in MOMENTS:
+        parts[f"{moment}_groups"] = f"{buckets.sql(moment)} AS bucket, {listed(columns)}"
+    table = ask(history, "throughput", window, parts, wanted.values)
+    keys = {"bucket": COUNT, **dict.fromkeys(columns, TEXT)}
+    found = frame(table, {**keys, **dict.fromkeys(MOMENTS, COUNT)}, window.zone)
+    every = pd.DataFrame({"bucket": pd.Series(buckets.numbers(), dtype="int64")})
+    seen = found[list(columns)].drop_duplicates().sort_values(list(columns)) if columns else None
+    grid = every if seen is None else seen.merge(every, how="cross")
+    found = grid.merge(found, how="left", on=["bucket", *columns])
+    found.insert(0, "at", buckets.starts(found.pop("bucket")))
+    return told(
+        found.fillna(dict.fromkeys(MOMENTS, 0)).astype(dict.fromkeys(MOMENTS, COUNT)), history, window
     )
 
 
-def _most_frequent(values: pd.Series) -> object:
-    modes = values.mode()
-    return modes.iloc[0] if len(modes) else None
+def failures(history: History, window: Window, **filters: Unpack[Filters]) -> pd.DataFrame:
+    """What failed for good in the window, most frequent first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an exception's class and task: ``error`` (class), ``name``, ``queue`` (of the last one),
+        ``count``, ``first`` and ``last`` (when), ``example`` (the last exception as its worker reported it).
+    """
+    wanted = Condition(filters)
+    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values, by="finished")
+    return told(frame(table, FAILURES, window.zone), history, window)
+
+
+def inflight(
+    history: History, window: Window, *, oldest: int | None = None, **filters: Unpack[Filters]
+) -> pd.DataFrame:
+    """Tasks that were under way at the window's end: sent and not finished, the oldest first.
+
+    A task of which nothing was heard for seven days is left out: its end was lost, or its worker.
+
+    Parameters
+    ----------
+    oldest
+        At most so many rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a task: ``task_id``, ``name``, ``queue``, ``worker``; ``state`` at the window's end: PENDING
+        (sent), RECEIVED (reserved by a worker), STARTED or RETRY (between two attempts); ``retries``
+        (Int64); ``sent``, ``eta``, ``received``, ``started`` (times); ``entry``; ``age`` (float, seconds from
+        its first known moment to the window's end).
+    """
+    wanted = Condition(filters)
+    reach = Window(min(window.start, window.end - FORGOTTEN), window.end, window.zone)
+    table = ask(history, "inflight", reach, {"where": wanted.sql}, {**wanted.values, "rows": oldest})
+    return told(frame(table, INFLIGHT, window.zone), history, window)

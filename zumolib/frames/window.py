@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from zumolib.conf import conf
@@ -86,8 +87,15 @@ class Window:
 
     def note(self, coverage: Coverage) -> str:
         """Source, age and completeness of what the history says about this window, as one line."""
-        if coverage.first is None or coverage.last is None:
+        if coverage.first is None:
             return "Source: recorded history, nothing recorded yet"
+        state = " and ".join(self._gaps(coverage)) or "covers the whole window"
+        return f"Source: recorded history, {state}; as of {self.end:%Y-%m-%d %H:%M} UTC"
+
+    def _gaps(self, coverage: Coverage) -> list[str]:
+        """What is missing of the window, in words."""
+        if coverage.first is None or coverage.last is None:
+            return ["nothing recorded yet"]
         gaps = []
         if (behind := (self.end - coverage.last).total_seconds()) >= QUIET:
             gaps.append(f"ends {_about(behind)} before the window does")
@@ -97,8 +105,31 @@ class Window:
             gaps.append("events sent while no recorder ran are missing")
         if coverage.damaged:
             gaps.append(f"{len(coverage.damaged)} damaged files left out")
-        state = " and ".join(gaps) or "covers the whole window"
-        return f"Source: recorded history, {state}; as of {self.end:%Y-%m-%d %H:%M} UTC"
+        return gaps
+
+    def provenance(self, coverage: Coverage) -> dict[Hashable | None, Any]:
+        """Where a frame of this window has its numbers from: what ``frame.attrs`` holds.
+
+        Returns
+        -------
+        dict
+            ``source``; ``taken`` (stream, queue, pubsub or None: how events came); ``start``, ``end``,
+            ``last_event`` (ISO 8601, UTC; the last may be None); ``age`` (seconds from the latest event to
+            the window's end, at least 0; None while nothing is recorded); ``complete`` (whether nothing is
+            known to be missing); ``note`` (all of it as one line).
+        """
+        note = self.note(coverage)
+        last = coverage.last
+        return {
+            "source": "recorded history",
+            "taken": coverage.source,
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "last_event": last.isoformat() if last else None,
+            "age": max((self.end - last).total_seconds(), 0.0) if last else None,
+            "complete": not self._gaps(coverage),
+            "note": note,
+        }
 
     def facts(self, coverage: Coverage) -> dict[str, str]:
         """What the history holds, for a table: name and text."""
@@ -142,10 +173,14 @@ def known_zone(zone: str) -> str:
 
 
 def open_history(folder: str = "") -> History:
-    """The history in a folder; empty means the one that the settings name."""
+    """The history in a folder or at a URL; empty means the one that the settings name."""
     from zumolib.history import History
 
-    return History(Path(folder).expanduser() if folder else conf().history)
+    return History(_place(folder) if folder else conf().history)
+
+
+def _place(text: str) -> Path | str:
+    return text if "://" in text else Path(text).expanduser()
 
 
 def _about(seconds: float) -> str:

@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from zumolib import conf as settings
+from zumolib import recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
 from zumolib.stack import orphans, probes
@@ -102,9 +105,8 @@ def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) ->
 
 
 def _recorder_is_fresh(conf: Conf, supervisor: Supervisor, began: float) -> bool:
-    state = probes.recorder_state(conf.history)
     pids = {service.pid for service in supervisor.services() if service.name == "recorder"}
-    return state is not None and state.get("pid") in pids
+    return any(state.pid in pids for state in recorder_state.read(conf.history_folder, datetime.now(UTC)))
 
 
 def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say: Say) -> None:
@@ -166,7 +168,7 @@ def status() -> dict[str, Any]:
     dict
         ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
         ``uptime_seconds``, ``port``, ``log``), ``queues`` (messages ready by queue, None when the broker
-        does not answer), ``recorder``.
+        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`).
     """
     conf = settings.conf()
     plan = Plan.load(conf.ZUMO_HOME)
@@ -192,7 +194,7 @@ def status() -> dict[str, Any]:
             for service in services
         ],
         "queues": _ready(conf) if running else None,
-        "recorder": probes.recorder_state(conf.history),
+        "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
     }
 
 

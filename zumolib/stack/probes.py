@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Callable
@@ -70,17 +69,6 @@ def beat(home: Path) -> bool:
         return psutil.pid_exists(int((home / "run" / "beat.lock").read_text()))
     except (OSError, ValueError):
         return False
-
-
-def recorder_state(history: Path) -> dict[str, Any] | None:
-    """What the recorder last said of itself; None when it has not said anything yet."""
-    states = []
-    for path in history.glob("recorder-*.json"):
-        try:
-            states.append(json.loads(path.read_text()))
-        except (OSError, ValueError):
-            continue  # being replaced just now, or not ours
-    return max(states, key=lambda state: str(state.get("updated", "")), default=None)
 
 
 def wait(condition: Callable[[], bool], seconds: float, *, every: float = 0.1) -> float | None:

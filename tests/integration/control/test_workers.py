@@ -175,7 +175,7 @@ def test_bounds_of_autoscaling_change_and_are_undone(system: System) -> None:
 
 def test_a_worker_is_shut_down(system: System, valkey_url: str, tmp_path: Path) -> None:
     with worker(system.url, valkey_url, tmp_path / "log", name="third", queues=("celery",)) as node:
-        plan = control.pool.shutdown(system.app, [node])
+        plan = control.shutdown.plan(system.app, [node])
         assert list(plan.preview["worker"]) == [node]
         receipt = control.apply(plan)
         assert receipt.verified

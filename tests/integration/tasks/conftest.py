@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 
 from tests.integration.tasks.databases import Databases, PostgreSQL, SQLite
 from tests.integration.tasks.platforms import Platforms
-from tests.integration.tasks.postgresql import server
 from tests.services.ports import free_port
+from tests.services.postgresql import postgresql
 from zumolib import orm
 
 # The test modules import models, which need Django.
@@ -71,7 +71,7 @@ def databases(
     if request.param == "sqlite":
         yield SQLite(tmp_path_factory.mktemp("sqlite"))
         return
-    with server() as place:
+    with postgresql() as place:
         made = PostgreSQL(place)
         yield made
         made.close()
@@ -100,6 +100,15 @@ def loaded(platforms: Platforms, tmp_path: Path) -> Iterator[SimpleNamespace]:
     """A platform with demo data."""
     with platforms.opened(platforms.demo(DEMO), tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def balanced(platform: SimpleNamespace) -> Iterator[None]:
+    """Whatever a test does with money, the ledger sums to zero afterwards."""
+    from tasks import ledger
+
+    yield
+    assert ledger.imbalance() == {}
 
 
 @pytest.fixture

@@ -82,9 +82,9 @@ class Platforms:
             f"demo-{scale:g}", self.empty, lambda platform: demo.load(scale=scale, now=platform.now)
         )
 
-    def prepared(self, name: str, base: float, prepare: Callable[[Any], object]) -> Template:
-        """Demo data of scale `base` to which something was done, once."""
-        return self._template(name, lambda: self.demo(base), prepare)
+    def prepared(self, name: str, base: float | None, prepare: Callable[[Any], object]) -> Template:
+        """Demo data of scale `base` to which something was done, once; None is an empty platform."""
+        return self._template(name, self.empty if base is None else lambda: self.demo(base), prepare)
 
     def _template(
         self, name: str, base: Callable[[], Template] | None, prepare: Callable[[Any], object]

@@ -19,7 +19,7 @@ from tasks.errors import DumpError, MissingTool, TaskError
 from tasks.models import Backup, LoginSession, Tenant
 from tasks.zumodra import backup_database
 from tests.integration.tasks import rows
-from tests.integration.tasks.postgresql import programs
+from tests.services.postgresql import programs
 
 
 def test_a_backup_restores(platform: Any, tmp_path: Path) -> None:

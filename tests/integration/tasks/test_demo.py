@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 
 from tasks import demo, ledger
 from tasks.models import (
@@ -41,6 +42,23 @@ from tasks.models import (
     Visit,
 )
 from tests.integration.tasks.state import flush, snapshot
+
+
+def test_the_database_knows_how_full_its_tables_are(loaded: Any) -> None:
+    asked = {
+        "sqlite": "SELECT stat FROM sqlite_stat1 WHERE tbl = 'tasks_application' AND idx IS NOT NULL LIMIT 1",
+        "postgresql": "SELECT reltuples::bigint::text FROM pg_class WHERE relname = 'tasks_application'",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(asked[loaded.database])
+        [known] = cursor.fetchone()
+    assert int(known.split()[0]) == Application.objects.count()
+
+
+def test_histories_lie_in_the_order_of_time(loaded: Any) -> None:
+    for model in (LoginAttempt, PageView, Visit):
+        moments = list(model.objects.order_by("pk").values_list("at", flat=True))
+        assert moments == sorted(moments)
 
 
 def test_loading_twice_adds_nothing(platform: Any) -> None:

@@ -62,6 +62,33 @@ def test_deleting_goes_in_steps(platform: Any) -> None:
     assert len([q for q in queries if q["sql"].startswith('DELETE FROM "tasks_loginsession"')]) == 3
 
 
+def test_steps_go_over_rows_once(platform: Any) -> None:
+    person = rows.user(rows.tenant())
+    for _ in range(7):
+        rows.session(person, platform.now)
+    every = LoginSession.objects.filter(user=person)  # what is set takes no row out of them
+    assert [len(keys) for keys in batches.keys_of(every, size=3)] == [3, 3, 1]
+    assert batches.update(every, size=3, ended_at=platform.now) == 7
+    assert LoginSession.objects.filter(ended_at=platform.now).count() == 7
+
+
+def test_a_row_that_another_run_took_meanwhile_is_left_alone(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = rows.user(rows.tenant())
+    taken, waiting = (rows.session(person, platform.now) for _ in range(2))
+    keys_of = batches.keys_of
+
+    def and_then_another(*given: Any) -> Any:
+        for keys in keys_of(*given):
+            LoginSession.objects.filter(pk=taken.pk).update(ended_at=platform.now - timedelta(hours=1))
+            yield keys
+
+    monkeypatch.setattr(batches, "keys_of", and_then_another)
+    assert batches.update(LoginSession.objects.filter(ended_at=None), ended_at=platform.now) == 1
+    assert LoginSession.objects.get(ended_at=platform.now).pk == waiting.pk
+
+
 def test_the_tokens_of_a_session_go_with_it(platform: Any) -> None:
     person = rows.user(rows.tenant())
     for idle in (0, 50):

@@ -12,7 +12,6 @@ import pytest
 
 from zumolib.figures import queues, schedule, tasks
 from zumolib.frames import schedule as schedule_frames
-from zumolib.frames import tasks as task_frames
 
 NOTE = "Source: a test, as of 2026-11-18 00:00 UTC"
 
@@ -72,6 +71,21 @@ def test_findings_about_depth(ready: dict[str, list[int]], finding: str) -> None
     at = pd.date_range("2026-11-17 22:00", periods=2, freq="h", tz="UTC", unit="us")
     rows = [pd.DataFrame({"queue": q, "at": at, "ready": map(float, r)}) for q, r in ready.items()]
     assert finding in title(queues.depth(pd.concat(rows, ignore_index=True)))
+
+
+def test_a_group_without_a_name_says_so(latency: pd.DataFrame) -> None:
+    nameless = latency.assign(queue=[None, "ats", "default"])
+    drawn = tasks.latency(nameless, by="queue")
+    assert any("(unknown)" in label for label in drawn.data[1].y)
+
+
+def test_a_name_that_stands_twice_is_told_with_its_queue(latency: pd.DataFrame) -> None:
+    twice = pd.concat([latency, latency.head(1).assign(queue="hr")], ignore_index=True)
+    labels = set(tasks.latency(twice).data[1].y)
+    assert "finance.tasks.sync_stripe_payments · hr  <b>24×</b>" in labels
+    assert "finance.tasks.sync_stripe_payments · payments  <b>24×</b>" in labels
+    assert "ats.tasks.generate_sitemap  <b>1×</b>" in labels
+    assert len(tasks.latency(latency.drop(columns="queue")).data) == 8, "a queue is not needed"
 
 
 def test_latency_speaks_of_tasks_that_ran_often(latency: pd.DataFrame) -> None:
@@ -141,7 +155,7 @@ EMPTY = pd.DataFrame({c: [] for c in ("queue", "at", "ready", "state", "count", 
     [
         queues.depth(EMPTY),
         tasks.latency(EMPTY),
-        tasks.states(task_frames.summary(pd.DataFrame({"state": []}))),
+        tasks.states(EMPTY),
         schedule.density(pd.DataFrame({"count": []})),
         schedule.day(EMPTY),
         schedule.crowded(EMPTY),

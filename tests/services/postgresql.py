@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a temp folder, a free port, an ordinary user."""
+"""A PostgreSQL server of a test's own: a temp folder, a free port, an ordinary user."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from tests.services.missing import missing
 from tests.services.ports import free_port
 
 PASSWORD = "it's a \\ secret: with signs"
@@ -29,52 +28,39 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server() -> Iterator[dict[str, str | int]]:
-    """Where the server listens, as Django settings; without one the test is skipped, in CI it fails."""
+def postgresql(
+    *settings: str, user: str = "zumo", password: str = PASSWORD
+) -> Iterator[dict[str, str | int]]:
+    """Where a server that lives as long as the block listens, as Django settings.
+
+    Parameters
+    ----------
+    settings
+        Of the server, beside those that spare the disk, as in ``work_mem=256MB``.
+    """
     folder = programs()
     if folder is None:
-        reason = "PostgreSQL's server is not installed (apt install postgresql)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("PostgreSQL's server is not installed (apt install postgresql)")
     port = free_port()
-    home = Path(tempfile.mkdtemp(prefix="pg-"))
+    home = Path(tempfile.mkdtemp(prefix="pg-"))  # pytest's own folders are closed to other users
     owner = _ordinary_user()
     if owner is not None:
         os.chown(home, owner.pw_uid, owner.pw_gid)
     data, secret = home / "data", home / "secret"
-    secret.write_text(PASSWORD)
+    secret.write_text(password)
     secret.chmod(0o644)
+    login = ("-U", user, "--auth=scram-sha-256", f"--pwfile={secret}")
+    options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 " + " ".join(
+        f"-c {s}" for s in (*SETTINGS, *settings)
+    )
+    control = (folder / "pg_ctl", "-D", data, "-w")
     try:
-        _run(
-            owner,
-            folder / "initdb",
-            "-D",
-            data,
-            "-U",
-            "zumo",
-            "--auth=scram-sha-256",
-            f"--pwfile={secret}",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        )
-        options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 " + " ".join(
-            f"-c {s}" for s in SETTINGS
-        )
-        _run(
-            owner, folder / "pg_ctl", "-D", data, "-w", "-t", "30", "-l", home / "log", "-o", options, "start"
-        )
+        _run(owner, folder / "initdb", "-D", data, *login, "-E", "UTF8", "--no-sync")
+        _run(owner, *control, "-t", "30", "-l", home / "log", "-o", options, "start")
         try:
-            yield {
-                "HOST": "127.0.0.1",
-                "PORT": port,
-                "USER": "zumo",
-                "PASSWORD": PASSWORD,
-                "NAME": "postgres",
-            }
+            yield {"HOST": "127.0.0.1", "PORT": port, "USER": user, "PASSWORD": password, "NAME": "postgres"}
         finally:
-            _run(owner, folder / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            _run(owner, *control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -83,12 +69,11 @@ def _ordinary_user() -> pwd.struct_passwd | None:
     """Whom to run as: the server refuses root."""
     if os.getuid():
         return None
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    return pytest.skip("PostgreSQL does not run as root and there is no other user")
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    owner = users.get("postgres") or users.get("nobody")
+    if owner is None:
+        missing("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    return owner
 
 
 def _run(owner: pwd.struct_passwd | None, *words: object) -> None:

@@ -1,0 +1,76 @@
+"""Shut workers down: they finish what runs and take nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zumolib.control import remote
+from zumolib.control.fleet import Fleet
+from zumolib.control.plan import Plan
+from zumolib.control.pool import there
+from zumolib.control.run import Run
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+SHUTDOWN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shutdown(Plan):
+    """An end of workers: they finish what runs and take nothing more."""
+
+    action = "shutdown"
+
+    nodes: tuple[str, ...]
+
+    def carry_out(self, run: Run) -> None:
+        """Tell them. A worker that ends does not always come to answer."""
+        for answer in remote.command(self.app, "shutdown", {}, nodes=self.nodes, timeout=0.5):
+            if answer.said is None:
+                run.step(answer.node, "told to end")
+            else:
+                run.step(answer.node, answer.text, ok=answer.ok)
+
+    def verify(self, run: Run) -> bool | None:
+        """They stay silent, or are busy finishing, which cannot be told from outside."""
+
+        def look() -> bool:
+            said = remote.ask(self.app, {"ping": {}}, nodes=self.nodes, timeout=0.5)["ping"]
+            run.after["still_there"] = sorted(said)
+            return not said
+
+        return remote.seen(look, SHUTDOWN_SECONDS) or None
+
+
+def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Shutdown:
+    """Plan to end workers.
+
+    Raises
+    ------
+    InputError
+        For a worker that does not reply.
+    """
+    now = there(app, workers, seen)
+    frame = now.workers.set_index("worker").loc[list(workers)].reset_index()
+    alone = [queue for queue, nodes in now.consumers.items() if set(nodes) <= set(workers)]
+    caveats = [
+        "what keeps a worker running may start it again",
+        "it finishes what runs first, however long that takes",
+        "what it has reserved goes back to the broker",
+        "revokes, limits and pool sizes that it was told are forgotten",
+    ]
+    if alone:
+        caveats.append(f"of the workers that replied, no other consumes from: {', '.join(alone)}")
+    return Shutdown(
+        app=app,
+        target=", ".join(workers),
+        summary=f"shut down {', '.join(workers)}",
+        preview=frame[["worker", "processes", "active", "reserved", "scheduled", "queues"]],
+        caveats=tuple(caveats),
+        asked={"workers": list(workers)},
+        before={"consumers": {queue: list(nodes) for queue, nodes in now.consumers.items()}},
+        nodes=tuple(workers),
+    )

@@ -1,0 +1,67 @@
+"""Events that a recorder has taken and not yet put on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from zumolib import columns
+from zumolib.columns import Message, Refused
+
+# Messages are turned into columns in portions of at most so many, or so many bytes: the dictionaries in
+# between take ten times the room of either.
+PORTION = 2_000
+PORTION_BYTES = 4_000_000
+
+
+class Held:
+    """Messages, the latest as they came and all others as columns."""
+
+    def __init__(self) -> None:
+        self.rows = 0  # events in columns
+        self._tables: list[pa.Table] = []
+        self._messages: list[Message] = []
+        self._bytes = 0
+
+    def add(self, messages: Iterable[Message]) -> list[Refused]:
+        """Hold messages; gives those that turned out to be no events."""
+        refused: list[Refused] = []
+        for message in messages:
+            self._messages.append(message)
+            self._bytes += len(message.body)
+            if len(self._messages) >= PORTION or self._bytes >= PORTION_BYTES:
+                refused += self.convert()
+        return refused
+
+    def convert(self) -> list[Refused]:
+        """Turn what is left into columns; gives what was no event."""
+        if not self._messages:
+            return []
+        found = columns.find(self._messages)
+        self._messages, self._bytes = [], 0
+        if found.table.num_rows:
+            self._tables.append(found.table)
+            self.rows += found.table.num_rows
+        return found.refused
+
+    def table(self) -> pa.Table | None:
+        """All events in columns; None when there are none."""
+        return pa.concat_tables(self._tables) if self._tables else None
+
+    def drop(self, excess: int) -> int:
+        """Forget the oldest events, so many of them; returns how many."""
+        left = excess
+        while left > 0 and self._tables:
+            first = self._tables.pop(0)
+            gone = min(left, first.num_rows)
+            if gone < first.num_rows:
+                self._tables.insert(0, first.slice(gone))
+            left -= gone
+            self.rows -= gone
+        return max(excess, 0) - max(left, 0)
+
+    def clear(self) -> None:
+        """Forget all events in columns."""
+        self._tables = []
+        self.rows = 0
