@@ -19,8 +19,8 @@ import redis
 from celery import Celery
 
 from tests.acceptance.stack import Stack
-from tests.services.postgresql import postgresql
 from tests.runbooks.driver import Driver
+from tests.services.postgresql import postgresql
 from tests.services.processes import PROJECT
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import valkey
