@@ -19,8 +19,8 @@ import redis
 from celery import Celery
 
 from tests.acceptance.stack import Stack
-from tests.integration.tasks import postgresql
 from tests.runbooks.driver import Driver
+from tests.services.postgresql import postgresql
 from tests.services.processes import PROJECT
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import valkey
@@ -198,7 +198,7 @@ def embedded(folder: Path) -> Iterator[Embedded]:
 def full(folder: Path) -> Iterator[Full]:
     """A healthy deployment on RabbitMQ and PostgreSQL."""
     with ExitStack() as opened:
-        database = opened.enter_context(postgresql.server())
+        database = opened.enter_context(postgresql())
         results = opened.enter_context(valkey()).rsplit("/", 1)[0]
         rabbit = RabbitMQ()
         opened.callback(rabbit.remove)

@@ -35,7 +35,7 @@ class Findings:
 
     def __repr__(self) -> str:
         lines = [
-            f"{MARKS[found]} {cause}" + (f": {saw}" if saw else "") for found, cause, saw, _ in self.rows
+            f"{cause}: {MARKS[found]}" + (f", {saw}" if saw else "") for found, cause, saw, _ in self.rows
         ]
         return "\n".join((self.headline, *lines))
 
