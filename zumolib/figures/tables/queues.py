@@ -33,7 +33,9 @@ def backlog(frame: pd.DataFrame) -> Table:
         "oldest": "oldest waits", "drain": "empty in",
     }  # fmt: skip
     note = str(frame.attrs.get("note", ""))
-    return table(frame, columns, names=names, empty="The app has no such queue.", note=note, title=_finding(frame))
+    return table(
+        frame, columns, names=names, empty="The app has no such queue.", note=note, title=_finding(frame)
+    )
 
 
 def contents(frame: pd.DataFrame) -> Table:
