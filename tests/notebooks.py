@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -18,6 +21,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 from tests import recorded
+from tests.frozen import running
 from zumolib.conf import PROJECT
 
 NOTEBOOKS = PROJECT / "notebooks"
@@ -26,7 +30,7 @@ NOW = recorded.END
 
 def environment(folder: Path) -> dict[str, str]:
     """The frozen world, made in `folder`: what a kernel or a process needs in order to live in it."""
-    recorded.make(folder / "history")
+    recorded.make(folder / "history", with_past=True)
     made = {
         "ZUMO_HOME": str(folder / "home"),
         "ZUMO_HISTORY": str(folder / "history"),
@@ -40,6 +44,17 @@ def environment(folder: Path) -> dict[str, str]:
         [sys.executable, "-m", "tests.notebooks", "--schedule"], env=world, cwd=PROJECT, check=True
     )
     return world
+
+
+@contextmanager
+def frozen(folder: Path) -> Iterator[dict[str, str]]:
+    """The same with a broker that has messages, two workers that answer, and a recorder's last word."""
+    with running(folder) as url:
+        world = environment(folder)
+        said = {"name": "recorded", "pid": 4000, "state": "recording", "updated": NOW.isoformat(),
+                "events_per_second": 1.4, "lag_seconds": 0.4, "waiting": 0}  # fmt: skip
+        (folder / "history" / "recorder-recorded.json").write_text(json.dumps(said))
+        yield {**world, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url, "REDIS_URL": url}
 
 
 def install_schedule() -> None:
@@ -69,16 +84,22 @@ def install_schedule() -> None:
     PeriodicTask.objects.filter(interval__isnull=False).update(last_run_at=NOW)
 
 
-def paths() -> list[Path]:
-    """Every notebook of the project."""
-    return sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+def paths(names: Sequence[str] = ()) -> list[Path]:
+    """Every notebook of the project, or those of these names."""
+    found = sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    return [p for p in found if not names or str(p.relative_to(NOTEBOOKS).with_suffix("")) in names]
+
+
+def compared(names: Sequence[str] = ()) -> list[Path]:
+    """Those that read a recorded history; the runbooks ask a running system (see tests/runbooks)."""
+    return [path for path in paths(names) if path.parent.name != "runbooks"]
 
 
 def execute(path: Path, world: dict[str, str]) -> NotebookNode:
     """Run a notebook from top to bottom; what it gives has counts and outputs and nothing of this machine."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": path.parent}}
+        notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": path.parent}}
     )
     client.execute(env=world)
     return stripped(notebook)
@@ -99,35 +120,35 @@ def stripped(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def write(world: dict[str, str]) -> None:
+def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
     """Run each notebook and store its outputs in place."""
-    for path in paths():
+    for path in compared(names):
         print(f"running {path.relative_to(PROJECT)}", flush=True)
         nbformat.write(execute(path, world), path)
 
 
-def compare(world: dict[str, str]) -> int:
+def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=120", "--nbval-current-env",
-               "-q", "-p", "no:cacheprovider", *map(str, paths())]  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "--nbval-current-env",
+               "-q", "-p", "no:cacheprovider", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
 
 
 def main() -> int:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.notebooks", description=__doc__)
+    parser.add_argument("names", nargs="*", help="these notebooks only, without .ipynb")
     parser.add_argument("--write", action="store_true", help="store the outputs instead of comparing them")
     parser.add_argument("--schedule", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.schedule:
         install_schedule()
         return 0
-    with tempfile.TemporaryDirectory(prefix="zumo-notebooks-") as folder:
-        world = environment(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="zumo-notebooks-") as folder, frozen(Path(folder)) as world:
         if asked.write:
-            write(world)
+            write(world, asked.names)
             return 0
-        return compare(world)
+        return compare(world, asked.names)
 
 
 if __name__ == "__main__":

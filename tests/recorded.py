@@ -8,6 +8,9 @@ a free process, runs, sometimes fails or is retried. Three things happened, for 
 - Tuesday 10:00 to 11:30, the payment provider timed out: ``payments`` tasks were retried and failed
 - Tuesday 16:00, an operator revoked three waiting tasks
 
+What the notebooks are run on also has the same two days of the week before, in which nothing happened and
+two tasks were quicker, and a worker that began anew on Tuesday 05:10.
+
 It is written as event dictionaries through :func:`zumolib.events.row`, like any recorder's.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import heapq
 import random
 import uuid
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -145,6 +149,13 @@ SLOW = (START + timedelta(hours=14), START + timedelta(hours=14, minutes=40))
 OUTAGE = (START + timedelta(days=1, hours=10), START + timedelta(days=1, hours=11, minutes=30))
 REVOKED = START + timedelta(days=1, hours=16)
 
+RESTART = START + timedelta(days=1, hours=5, minutes=10)  # of the second worker
+WEEK = timedelta(days=7)
+QUICKER = {
+    "ats.tasks.calculate_match_scores": 0.3,
+    "analytics.tasks.update_dashboard_cache": 0.6,
+}  # a week before
+
 ERRORS = (
     ("OperationalError('connection to server was lost')", "django.db.utils.OperationalError"),
     ("ConnectionRefusedError(111, 'Connection refused')", "ConnectionRefusedError"),
@@ -173,11 +184,17 @@ class Run:
     queue: str
 
 
-def make(root: Path | str) -> History:
-    """Write the history into `root` and return it."""
+def make(root: Path | str, *, with_past: bool = False) -> History:
+    """Write the history into `root` and return it; `with_past` also has the week before."""
     history = History(root)
-    found, runs = _simulate(random.Random(SEED))
-    found += _heartbeats(runs)
+    rng = random.Random(SEED)
+    found, runs = _simulate(rng, _weights(rng))
+    found += _heartbeats(runs, restart=RESTART if with_past else END)
+    if with_past:
+        usual = {
+            name: weight * QUICKER.get(name, 1.0) for name, weight in _weights(random.Random(SEED)).items()
+        }
+        found += [_earlier(event) for event in _simulate(random.Random(SEED - 1), usual, usual=True)[0]]
     found.sort(key=lambda event: event["timestamp"])
     rows = [
         events.row(event, event["timestamp"] + 0.004)
@@ -229,13 +246,27 @@ def _due(when: str) -> Iterator[datetime]:
         at += timedelta(minutes=1)
 
 
-def _simulate(rng: random.Random) -> tuple[list[dict[str, Any]], list[Run]]:
-    """Events of all tasks, and the runs behind them."""
+def _weights(rng: random.Random) -> dict[str, float]:
+    """How much longer than its queue's typical task each one runs."""
+    return {name: rng.uniform(0.4, 2.5) for name in sorted({firing.name for firing in firings()})}
+
+
+def _earlier(event: dict[str, Any]) -> dict[str, Any]:
+    """The same event a week before; what ended after the two days did not end yet."""
+    moved = {**event, "timestamp": event["timestamp"] - WEEK.total_seconds()}
+    if event.get("eta"):
+        moved["eta"] = (datetime.fromisoformat(event["eta"]) - WEEK).isoformat()
+    return moved
+
+
+def _simulate(
+    rng: random.Random, weight: dict[str, float], *, usual: bool = False
+) -> tuple[list[dict[str, Any]], list[Run]]:
+    """Events of all tasks, and the runs behind them; `usual` leaves out what happened."""
     found: list[dict[str, Any]] = []
     runs: list[Run] = []
     free = {queue: [0.0] * processes for queue, (_, processes, _) in QUEUES.items()}
-    weight = {name: rng.uniform(0.4, 2.5) for name in sorted({firing.name for firing in firings()})}
-    revoked = 3
+    revoked = 0 if usual else 3
     waiting = []
     for number, firing in enumerate(firings()):
         sent = firing.at.timestamp() + rng.uniform(0.01, 0.9)
@@ -280,7 +311,7 @@ def _simulate(rng: random.Random) -> tuple[list[dict[str, Any]], list[Run]]:
             continue
         processes = free[firing.queue]
         begin = max(received + rng.uniform(0.001, 0.01), eta or 0.0, heapq.heappop(processes))
-        seconds, error = _outcome(rng, firing.queue, begin, typical * weight[firing.name])
+        seconds, error = _outcome(rng, firing.queue, begin, typical * weight[firing.name], usual)
         heapq.heappush(processes, begin + seconds)
         runs.append(Run(max(sent, eta or 0.0), begin, begin + seconds, firing.queue))
         found.append({**on_worker, "type": "task-started", "timestamp": begin})
@@ -301,10 +332,12 @@ def _simulate(rng: random.Random) -> tuple[list[dict[str, Any]], list[Run]]:
 
 
 def _outcome(
-    rng: random.Random, queue: str, begin: float, typical: float
+    rng: random.Random, queue: str, begin: float, typical: float, usual: bool
 ) -> tuple[float, tuple[str, str] | None]:
     """Seconds that a run takes, and its error."""
     seconds = typical * rng.lognormvariate(0, 0.4)
+    if usual:
+        return seconds, None
     if queue == "notifications" and SLOW[0].timestamp() <= begin < SLOW[1].timestamp():
         seconds = rng.uniform(70, 110)
     if queue == "payments" and OUTAGE[0].timestamp() <= begin < OUTAGE[1].timestamp():
@@ -336,8 +369,8 @@ def _depths(runs: list[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def _heartbeats(runs: list[Run]) -> list[dict[str, Any]]:
-    """One of each worker every 60 s."""
+def _heartbeats(runs: list[Run], *, restart: datetime) -> list[dict[str, Any]]:
+    """One of each worker every 60 s; the second one has a new process from `restart` on."""
     found = []
     for pid, worker in enumerate(sorted({worker for worker, _, _ in QUEUES.values()}), start=4100):
         own = [run for run in runs if QUEUES[run.queue][0] == worker]
@@ -350,15 +383,17 @@ def _heartbeats(runs: list[Run]) -> list[dict[str, Any]]:
             while ended < len(ends) and ends[ended] <= at:
                 ended += 1
             active = started - ended
+            anew = pid > 4100 and at >= restart.timestamp()
+            earlier = bisect(starts, restart.timestamp()) if anew else 0
             found.append(
                 {
                     "type": "worker-heartbeat",
                     "timestamp": at,
                     "hostname": worker,
-                    "pid": pid,
+                    "pid": pid + 500 if anew else pid,
                     "utcoffset": 0,
                     "active": active,
-                    "processed": started,
+                    "processed": started - earlier,
                     "freq": 2.0,
                     "sw_ident": "py-celery",
                     "sw_ver": "5.7.0",

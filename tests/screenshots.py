@@ -1,87 +1,90 @@
-"""Pictures of the running product for the README: ``python -m tests.screenshots``.
+"""Pictures of every notebook, in both themes: ``python -m tests.screenshots [FOLDER] [NAME …]``.
 
-Opens each notebook in the JupyterLab of the running embedded stack, runs it, and photographs it with
-Debian's Chromium.
+Opens each notebook in the JupyterLab of the running embedded stack, runs it, and photographs all of it
+with Debian's Chromium. ``--width 1920`` photographs as on a wider screen, ``--readme`` the two pictures of the
+README.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
-import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
+from tests.browser.lab import THEMES, Lab, errors, shown
+from tests.notebooks import NOTEBOOKS, paths
 from tests.services.chromium import chromium
-from tests.waiting import wait_until
 from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
 
-PICTURES = {"21-task-latency": "task-latency", "10-queue-depth": "queue-depth"}
+README = {
+    "00-control-room": "control-room",
+    "10-queue-depth": "queue-depth",
+    "21-task-latency": "task-latency",
+}
+FRAME = 40  # pixels between the notebook and the window's edge
+TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 
-def open_notebook(
-    browser: Browser, plan: Plan, notebook: str, *, width: int = 1280, height: int = 1000
-) -> Page:
-    """A page with the notebook in JupyterLab's single-document mode, its kernel started."""
-    page = browser.new_page(viewport={"width": width, "height": height})
-    base = f"http://127.0.0.1:{plan.ports['jupyter']}"
-    page.goto(f"{base}/doc/tree/{quote(notebook)}?token={plan.jupyter_token}&reset")
-    wait_until(lambda: kernel_states(plan) == ["idle"], 60, "a kernel")
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
-    return page
+def photograph(lab: Lab, notebook: str, picture: Path, *, width: int, whole: bool = True) -> list[str]:
+    """Run a notebook and photograph it; returns its errors."""
+    path = f"{NOTEBOOKS.name}/{notebook}.ipynb"
+    page = lab.open(path, width=width)
+    lab.run_all(page, path)
+    settle(page)
+    if whole:
+        tall = shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+        page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
+        settle(page)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=picture)
+    found = errors(page)
+    page.close()
+    lab.end_sessions()
+    return found
 
 
-def run_all(page: Page, plan: Plan) -> None:
-    """Run every cell, wait until the kernel is idle again, and bring the first chart into view."""
-    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('.lm-Menu-item[data-command="runmenu:run-all"]')
-    wait_until(lambda: kernel_states(plan) == ["busy"], 60, "the kernel to work")
-    wait_until(lambda: kernel_states(plan) == ["idle"], 120, "the kernel to be done")
+def settle(page: Page) -> None:
+    """Wait until every figure of the notebook is drawn, and its head is in view."""
     page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
-    chart = page.locator(".js-plotly-plot .main-svg").first
-    chart.wait_for(timeout=30_000)
-    chart.scroll_into_view_if_needed()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.jp-RenderedPlotly')].every(p => p.querySelector('.main-svg'))""",
+        timeout=30_000,
+    )
+    page.wait_for_timeout(1_500)  # figures fit themselves to a new width after a pause of their own
 
 
-def kernel_states(plan: Plan) -> list[str]:
-    """What JupyterLab says of each running kernel."""
-    sessions = requests.get(_sessions(plan), headers=_login(plan), timeout=10).json()
-    return [session["kernel"]["execution_state"] for session in sessions]
-
-
-def _sessions(plan: Plan) -> str:
-    return f"http://127.0.0.1:{plan.ports['jupyter']}/api/sessions"
-
-
-def _login(plan: Plan) -> dict[str, str]:
-    return {"Authorization": f"token {plan.jupyter_token}"}
-
-
-def end_sessions(plan: Plan) -> None:
-    """End every kernel, so that each picture starts from a fresh one."""
-    for session in requests.get(_sessions(plan), headers=_login(plan), timeout=10).json():
-        ended = requests.delete(f"{_sessions(plan)}/{session['id']}", headers=_login(plan), timeout=10)
-        ended.raise_for_status()
-
-
-def main(folder: Path) -> None:
-    """Photograph every notebook of :data:`PICTURES` into `folder`."""
+def main() -> int:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=PROJECT / "docs" / "notebooks")
+    parser.add_argument("names", nargs="*", help="these notebooks only, without .ipynb")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--theme", choices=sorted(THEMES), help="one theme instead of both")
+    parser.add_argument("--readme", action="store_true")
+    asked = parser.parse_args()
     plan = Plan.load(conf().ZUMO_HOME)
     if plan is None:
         raise StackError("the embedded stack has not been started here; run `make run` first")
-    folder.mkdir(parents=True, exist_ok=True)
+    names = asked.names or [str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in paths()]
+    bad = 0
     with chromium() as browser:
-        end_sessions(plan)
-        for notebook, picture in PICTURES.items():
-            page = open_notebook(browser, plan, f"notebooks/{notebook}.ipynb")
-            run_all(page, plan)
-            page.screenshot(path=folder / f"{picture}.png")
-            page.close()
-            end_sessions(plan)
+        lab = Lab(browser, plan)
+        lab.end_sessions()
+        for theme in [asked.theme] if asked.theme else [] if asked.readme else list(THEMES):
+            lab.theme(theme)
+            for name in names:
+                found = photograph(lab, name, asked.folder / f"{name}-{theme}.png", width=asked.width)
+                bad += bool(found)
+                print(f"{name} {theme}: {found or 'well'}", flush=True)
+        lab.theme("light")
+        for name, picture in README.items() if asked.readme else ():
+            photograph(lab, name, PROJECT / "docs" / f"{picture}.png", width=1280, whole=False)
+    return min(bad, 1)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "docs")
+    sys.exit(main())

@@ -31,15 +31,17 @@ def send(
     BrokerError
         When it was not sent.
     """
-    transport = app.connection_for_write().get_transport_cls()
-    broken_by = (*transport.connection_errors, *transport.channel_errors, OperationalError, OSError)
     task = app.tasks.get(name)
     try:
         with backend_errors(app):
             if task is not None:
                 return task.apply_async(args, kwargs, retry_policy=ONE_TRY, **options)
             return app.send_task(name, args, kwargs, retry_policy=ONE_TRY, **options)
-    except broken_by as error:
+    except Exception as error:
+        transport = app.connection_for_write().get_transport_cls()
+        broken_by = (*transport.connection_errors, *transport.channel_errors, OperationalError, OSError)
+        if not isinstance(error, broken_by):
+            raise
         place = hide(app.conf.broker_write_url or app.conf.broker_url)
         raise BrokerError(
             f"{name} was not sent: {place} does not answer ({error}); start the broker, then call again"

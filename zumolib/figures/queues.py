@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from zumolib.figures import theme
-from zumolib.figures.words import counted, listed, number
+from zumolib.figures import strips, theme
+from zumolib.figures.words import counted, listed, literal, named, number
 
 FLOOR = 10  # messages: a strip's scale never zooms in on less, so that quiet queues look quiet
-STRIP = 50  # pixels
 
 
 def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figure:
@@ -36,40 +34,46 @@ def depth(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figur
             note=note,
         )
     peaks = sampled.groupby("queue", observed=True)["ready"].max().sort_values(ascending=False, kind="stable")
-    figure = make_subplots(rows=len(peaks), cols=1, shared_xaxes=True, vertical_spacing=0.012)
+    figure = strips.of(len(peaks))
     for row, (queue, peak) in enumerate(peaks.items(), start=1):
         its = frame[frame["queue"] == queue].sort_values("at")
         at = its["at"].dt.tz_convert(zone).dt.tz_localize(None)
         colour = theme.queue_colour(queue)
+        name = literal(named(queue))
+        # The area is a trace of its own that lies on the ground where nothing was sampled: plotly fills
+        # from one side of a gap to the other.
+        figure.add_scatter(
+            x=at,
+            y=its["ready"].fillna(0),
+            mode="lines",
+            line={"width": 0, "shape": "hv"},
+            fill="tozeroy",
+            fillcolor=theme.faded(colour, 0.22),
+            hoverinfo="skip",
+            row=row,
+            col=1,
+        )
         figure.add_scatter(
             x=at,
             y=its["ready"],
             mode="lines",
             line={"color": colour, "width": 1.6, "shape": "hv"},
-            fill="tozeroy",
-            fillcolor=theme.faded(colour, 0.22),
-            name=str(queue),
-            hovertemplate=f"{queue}: %{{y:,.0f}} ready<br>%{{x|%d %b %H:%M}}<extra></extra>",
+            name=name,
+            hovertemplate=f"{name}: %{{y:,.0f}} ready<br>%{{x|%d %b %H:%M}}<extra></extra>",
             row=row,
             col=1,
         )
         figure.update_yaxes(
             range=[0, max(peak * 1.12, FLOOR)], showticklabels=False, showgrid=False, row=row, col=1
         )
-        _beside(figure, row, f"<b>{queue}</b>", x=-0.008, anchor="right", colour=colour)
-        _beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
-    figure.update_xaxes(showgrid=True, showline=False, tickformat="%H:%M\n%a %d %b")
-    figure.update_xaxes(title_text=f"time ({zone})", row=len(peaks), col=1)
-    figure.update_layout(margin={"l": 96, "r": 170})
-    return theme.titled(figure, _finding(sampled, peaks, zone), note=note, height=150 + STRIP * len(peaks))
-
-
-def _beside(figure: go.Figure, row: int, text: str, *, x: float, anchor: str, colour: str) -> None:
-    axis = "y" if row == 1 else f"y{row}"
-    figure.add_annotation(
-        text=text, x=x, xref="paper", xanchor=anchor, y=0.5, yref=f"{axis} domain", yanchor="middle",
-        showarrow=False, font={"color": colour, "size": 12}, align="left",
-    )  # fmt: skip
+        strips.beside(
+            figure, row, f"<b>{literal(named(queue, 20))}</b>", x=-0.008, anchor="right", colour=colour
+        )
+        strips.beside(figure, row, _peak(its, peak, zone), x=1.008, anchor="left", colour=theme.INK)
+    strips.finish(figure, len(peaks), zone)
+    return theme.titled(
+        figure, _finding(sampled, peaks, zone), note=note, height=150 + strips.HEIGHT * len(peaks)
+    )
 
 
 def _peak(its: pd.DataFrame, peak: float, zone: str) -> str:
@@ -86,18 +90,19 @@ def _highest(its: pd.DataFrame, zone: str) -> pd.Timestamp:
 
 
 def _finding(sampled: pd.DataFrame, peaks: pd.Series, zone: str) -> str:
-    queue, peak = peaks.index[0], peaks.iloc[0]
+    deepest, peak = peaks.index[0], peaks.iloc[0]
+    queue = literal(named(deepest))
     if peak == 0:
         return f"All {len(peaks)} queues stayed empty" if len(peaks) > 1 else f"{queue} stayed empty"
     several_days = sampled["at"].dt.tz_convert(zone).dt.date.nunique() > 1
-    at = _highest(sampled[sampled["queue"] == queue], zone)
+    at = _highest(sampled[sampled["queue"] == deepest], zone)
     when = f"on {at:%a %d %b at %H:%M}" if several_days else f"at {at:%H:%M}"
     others = peaks.iloc[1:]
     if peak <= FLOOR and len(others):
         return f"No queue had more than {counted(peak, 'message')} waiting; {queue} did {when}"
     finding = f"{queue} peaked at {counted(peak, 'message')} {when}"
     last = sampled.groupby("queue", observed=True)["ready"].last()
-    waiting = [str(name) for name in last[last > FLOOR].sort_values(ascending=False).index]
+    waiting = [literal(named(name)) for name in last[last > FLOOR].sort_values(ascending=False).index]
     if waiting:
         return f"{finding}; {listed(waiting[:3])} still had a backlog at the end"
     return (
@@ -105,3 +110,57 @@ def _finding(sampled: pd.DataFrame, peaks: pd.Series, zone: str) -> str:
         if len(others)
         else finding
     )
+
+
+def flow(frame: pd.DataFrame, *, queue: str = "", note: str = "", zone: str = "UTC") -> go.Figure:
+    """Tasks sent and tasks started over time, with what was left behind between them.
+
+    Parameters
+    ----------
+    frame
+        ``at``, ``sent`` and ``started`` (tasks in each stretch), as :func:`zumolib.frames.tasks.throughput`
+        gives it; several groups are added up.
+    queue
+        Whose they are, for the title.
+    """
+    total = frame.groupby("at")[["sent", "started"]].sum()
+    if not total.to_numpy().sum():
+        return theme.empty(
+            "No task was sent in this window",
+            remedy="Start the stack with `zumo up`, or choose a window that the history covers.",
+            note=note,
+        )
+    local = pd.DatetimeIndex(total.index).tz_convert(zone)
+    at = local.tz_localize(None)
+    minutes = (local[1] - local[0]).total_seconds() / 60 if len(local) > 1 else 1.0
+    figure = go.Figure()
+    for column, state, word in (("sent", "PENDING", "sent"), ("started", "STARTED", "started")):
+        colour = theme.STATES[state] if column == "started" else theme.INK
+        figure.add_scatter(
+            x=at,
+            y=total[column] / minutes,
+            mode="lines",
+            line={
+                "color": colour,
+                "width": 1.8,
+                "shape": "hv",
+                "dash": "dot" if column == "sent" else "solid",
+            },
+            name=word,
+            hovertemplate=f"{word}: %{{y:,.1f}} a minute<br>%{{x|%d %b %H:%M}}<extra></extra>",
+        )
+    figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        margin={"t": 92},
+    )
+    figure.update_yaxes(rangemode="tozero", title_text="tasks a minute", nticks=5)
+    figure.update_xaxes(title_text=f"time ({zone})", tickformat="%H:%M\n%a %d %b", showgrid=False)
+    busiest = (total["sent"] / minutes).max()
+    when = f"{local[int(total['sent'].argmax())]:%a %H:%M}"
+    whose = f"{literal(queue)} got" if queue else "The queues got"
+    behind = int(total["sent"].sum() - total["started"].sum())
+    title = f"{whose} at most {busiest:,.1f} tasks a minute, on {when}"
+    if behind > FLOOR:
+        title += f"; {counted(behind, 'task')} more were sent than started"
+    return theme.titled(figure, title, note=note, height=280)

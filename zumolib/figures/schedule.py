@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, listed, number
+from zumolib.figures.words import counted, listed, literal, named, number
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 HOURS = [f"{hour:02d}" for hour in range(24)]
@@ -76,9 +76,9 @@ def day(frame: pd.DataFrame, *, note: str = "", zone: str = "UTC") -> go.Figure:
         figure.add_bar(
             x=HOURS,
             y=its,
-            name=f"{queue} {number(order[queue])}",
+            name=f"{literal(named(queue))} {number(order[queue])}",
             marker={"color": theme.queue_colour(queue)},
-            hovertemplate=f"{queue}: %{{y:,.0f}}<extra></extra>",
+            hovertemplate=f"{literal(named(queue))}: %{{y:,.0f}}<extra></extra>",
         )
     figure.add_scatter(
         x=HOURS, y=totals, mode="text", text=[number(value) for value in totals], textposition="top center",
@@ -123,7 +123,7 @@ def crowded(frame: pd.DataFrame, *, top: int = 10, note: str = "", zone: str = "
             orientation="h",
             marker={"color": theme.ACCENT},
             text=[
-                f" <b>{number(count)}</b>  {queues}"
+                f" <b>{number(count)}</b>  {literal(queues, 120)}"
                 for count, queues in zip(shown["count"], shown["queue_counts"], strict=True)
             ],
             textposition="outside",

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, named, number, share
+from zumolib.figures.words import counted, duration, listed, literal, named, number, share
 
 # Ticks that a person would choose, in seconds.
 TICKS = {
@@ -49,7 +49,10 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
             note=note,
         )
     shown = timed.head(top).iloc[::-1]
-    labels = _labels(shown, by)
+    labels = [
+        f"{name}  <b>{number(count)}×</b>"
+        for name, count in zip(row_names(shown, by), shown["count"], strict=True)
+    ]
     queues = shown["queue"] if "queue" in shown else [None] * len(shown)
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=tuple(MEASURES.values())
@@ -88,14 +91,15 @@ def latency(frame: pd.DataFrame, *, by: str = "name", top: int = 15, note: str =
     return theme.titled(figure, _finding(timed, by), note=note, height=170 + ROW * len(shown))
 
 
-def _labels(shown: pd.DataFrame, by: str) -> list[str]:
-    names = [named(value) for value in shown[by]]
+def row_names(shown: pd.DataFrame, by: str) -> list[str]:
+    """What names the rows; a name that stands twice is told with its queue."""
+    names = [literal(named(value)) for value in shown[by]]
     if "queue" in shown:
         names = [
-            f"{name} · {named(queue)}" if names.count(name) > 1 else name
+            f"{name} · {literal(named(queue))}" if names.count(name) > 1 else name
             for name, queue in zip(names, shown["queue"], strict=True)
         ]
-    return [f"{name}  <b>{number(count)}×</b>" for name, count in zip(names, shown["count"], strict=True)]
+    return names
 
 
 def _ranges(
@@ -184,4 +188,4 @@ def _outcome(counts: pd.Series, total: int) -> str:
 
 
 def _last_name(name: object) -> str:
-    return named(str(name).rsplit(".", 1)[-1] if isinstance(name, str) else name)
+    return literal(named(str(name).rsplit(".", 1)[-1] if isinstance(name, str) else name))

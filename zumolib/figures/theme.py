@@ -12,6 +12,8 @@ import re
 import plotly.graph_objects as go
 import plotly.io as pio
 
+from zumolib.figures.words import literal
+
 NAME = "zumo"
 INK = "#737B87"  # contrast of 4.3 to 1 on white and on #111111
 GRID = "rgba(128,136,148,0.22)"
@@ -38,6 +40,12 @@ STATES = {
     "REVOKED": "#8A8A8A",
     "REJECTED": "#6B5B73",
     "PENDING": "#C9CED6",
+}
+HEALTH = {
+    "ok": STATES["SUCCESS"],
+    "warning": STATES["RETRY"],
+    "down": STATES["FAILURE"],
+    "unknown": STATES["REVOKED"],
 }
 OTHERS = ("#332288", "#117733", "#882255", "#44AA99", "#AA4499", "#999933", "#661100", "#6699CC")
 
@@ -99,7 +107,8 @@ def register() -> None:
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:
     """Give a figure its finding as title, and source and age as subtitle."""
     return figure.update_layout(
-        title={"text": f"<b>{title}</b>", "subtitle": {"text": note, "font": {"size": 12}}}, height=height
+        title={"text": f"<b>{title}</b>", "subtitle": {"text": literal(note), "font": {"size": 12}}},
+        height=height,
     )
 
 

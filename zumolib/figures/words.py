@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+# Control characters as the pictures that Unicode has of them; a line's end and a tab are harmless.
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
+_CONTROLS |= dict.fromkeys((*range(128, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -68,6 +76,23 @@ def short(name: str, length: int = 44) -> str:
     return name if len(name) <= length else f"…{name[-length + 1 :]}"
 
 
+def shown(text: object, length: int = 300) -> str:
+    """Text of a stranger, for people to see: cut, and without what a terminal would obey."""
+    said = str(text)
+    cut = said[:length].translate(_CONTROLS)
+    return cut if len(said) <= length else f"{cut}… ({len(said) - length:,} more characters)"
+
+
+def literal(text: object, length: int = 300) -> str:
+    """The same for a figure, where some HTML and ``%{…}`` would mean something."""
+    return escape(shown(text, length), quote=False).replace("%{", "%\u200b{")
+
+
 def named(name: object, length: int = 44) -> str:
     """A name cut in front; what has none says so: a foreign producer may not tell the queue."""
-    return "(unknown)" if name is None or name != name else short(str(name), length)
+    return "(unknown)" if name is None or name != name else shown(short(str(name), length))
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows of a frame, its columns as attributes of whatever type they are."""
+    yield from frame.itertuples()

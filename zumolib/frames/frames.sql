@@ -154,3 +154,56 @@ FROM (
 )
 GROUP BY worker
 ORDER BY worker;
+
+-- name: frame_slowest
+SELECT task_id, name, queue, worker, state, started, finished, queue_wait, run_time, retries, args, kwargs
+FROM {tasks}
+WHERE finished >= $start AND finished < $end AND {measure} IS NOT NULL AND {where}
+ORDER BY {measure} DESC, task_id
+LIMIT $rows;
+
+-- name: frame_failed
+SELECT task_id, name, queue, worker, finished, run_time, retries, exception, traceback, args, kwargs
+FROM {tasks}
+WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
+  AND starts_with(coalesce(exception, ''), $error)
+ORDER BY finished DESC, task_id
+LIMIT $rows;
+
+-- name: frame_objectives
+-- A task counts in the window in which it started; one that has not, and is late already, was missed.
+WITH counted AS (
+    SELECT queue, queue_wait AS wait
+    FROM {tasks}
+    WHERE started >= $start AND started < $end AND queue_wait IS NOT NULL AND {where}
+    UNION ALL
+    SELECT queue, (epoch_us($end) - epoch_us(greatest(sent, eta))) / 1e6
+    FROM {tasks}
+    WHERE (started IS NULL OR started >= $end) AND (finished IS NULL OR finished >= $end)
+      AND greatest(sent, eta) >= $start AND greatest(sent, eta) < $end AND {where}
+      AND (epoch_us($end) - epoch_us(greatest(sent, eta))) / 1e6 > {limit}
+)
+SELECT queue, count(*) AS count, count(*) FILTER (wait <= {limit}) AS met
+FROM counted
+GROUP BY queue;
+
+-- name: frame_dispatches
+SELECT max(sent) AS last, count(*) AS count
+FROM {tasks}
+WHERE sent >= $start AND sent < $end AND entry IS NOT NULL;
+
+-- name: frame_beats
+-- A worker that begins again has a new process, or counts from 0.
+SELECT worker, {bucket} AS bucket, max(active) AS active, max(load1) AS load1,
+       sum(CASE WHEN begun THEN processed ELSE processed - before END)::BIGINT AS processed,
+       count(*) FILTER (begun) AS restarts
+FROM (
+    SELECT *, processed < before OR pid != pid_before AS begun
+    FROM (
+        SELECT *, lag(processed IGNORE NULLS) OVER (PARTITION BY worker ORDER BY "at") AS before,
+               lag(pid IGNORE NULLS) OVER (PARTITION BY worker ORDER BY "at") AS pid_before
+        FROM {beats}
+        WHERE "at" >= $start AND "at" < $end AND {where}
+    )
+)
+GROUP BY ALL;

@@ -160,6 +160,30 @@ def crowded(firings: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(["count", "at"], ascending=[False, True], ignore_index=True)
 
 
+def who(firings: pd.DataFrame, crowded: pd.DataFrame, *, minutes: int = 3) -> pd.DataFrame:
+    """Who is due in the most crowded minutes.
+
+    Parameters
+    ----------
+    crowded
+        As :func:`crowded` gives it.
+    minutes
+        How many of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``at`` (start of the minute, UTC), ``queue``, ``name`` (of the entry), ``task``; in the order of
+        `crowded`, then by queue and name.
+    """
+    chosen = list(crowded["at"].head(minutes))
+    due = firings.assign(at=firings["at"].dt.floor("min"))
+    due = due[due["at"].isin(chosen)]
+    rank = due["at"].map({at: place for place, at in enumerate(chosen)})
+    ordered = due.assign(rank=rank).sort_values(["rank", "queue", "name"], ignore_index=True)
+    return ordered[["at", "queue", "name", "task"]]
+
+
 def _our_app() -> Celery:
     from celery.app.utils import find_app
 

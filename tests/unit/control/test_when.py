@@ -105,7 +105,7 @@ def test_daylight_saving_is_shown() -> None:
     found = When.written(cron="30 2 * * *", zone="Europe/Paris").next(
         3, now=before_autumn, zone="Europe/Paris"
     )
-    assert found["local"].iloc[0] == "Sun 2026-10-25 02:30:00"
+    assert next(iter(found["local"])) == "Sun 2026-10-25 02:30:00"
     assert "clocks have gone back" in list(found["note"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -50,3 +51,16 @@ def test_one_worker_and_none(history: History, tmp_path: Path) -> None:
     assert nothing.empty
     pd.testing.assert_series_equal(nothing.dtypes, frame.dtypes)
     assert frame.attrs["note"] == WINDOW.note(history.coverage())
+
+
+def test_load_over_time_shows_a_restart_and_loses_no_task(tmp_path: Path) -> None:
+    history = recorded.make(tmp_path, with_past=True)
+    day = Window(recorded.START + timedelta(days=1), recorded.END)
+    frame = workers.load(history, day, step=timedelta(hours=1))
+    restarts = frame.groupby("worker")["restarts"].sum()
+    assert restarts.to_dict() == {"critical@zumodra-1": 0, "general@zumodra-2": 1}
+    [row] = frame[frame["restarts"] > 0].to_dict("records")
+    assert row["at"] == pd.Timestamp("2026-11-17 05:00", tz="UTC")
+    seen = workers.seen(history, day).set_index("worker")["processed"]
+    assert frame.groupby("worker")["processed"].sum().to_dict() == seen.to_dict()
+    assert len(frame) == 2 * 24

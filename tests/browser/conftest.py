@@ -1,0 +1,37 @@
+"""One running stack and one browser for all browser tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.stack import Stack
+from tests.browser.lab import Lab
+from tests.services.chromium import chromium
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running embedded stack."""
+    made = Stack(tmp_path_factory.mktemp("stack"))
+    done = made.zumo("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield made
+    made.zumo("down")
+
+
+@pytest.fixture(scope="package")
+def running_lab(stack: Stack) -> Iterator[Lab]:
+    """The stack's JupyterLab in a browser."""
+    with chromium() as browser:
+        yield Lab(browser, stack.plan())
+
+
+@pytest.fixture
+def lab(running_lab: Lab) -> Iterator[Lab]:
+    """The same, without kernels of other tests."""
+    running_lab.end_sessions()
+    yield running_lab
+    for context in running_lab.browser.contexts:
+        context.close()

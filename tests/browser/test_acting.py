@@ -1,0 +1,215 @@
+"""The acting notebooks in JupyterLab, by clicks and keys, before and after the broker was restarted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from kombu.exceptions import OperationalError
+from playwright.sync_api import expect
+
+from tests.acceptance.stack import Stack
+from tests.browser.acting import Desk
+from tests.browser.lab import Lab, errors
+from tests.services.processes import process
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(400)  # seconds; a quiet machine needs 15
+
+ENTRY = "celery-health-check"
+FAILURES = 50
+
+
+NODE = "tests@here"
+
+
+@pytest.fixture(scope="module")
+def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A worker that knows the tests' tasks, in place of the stack's own; gives its log."""
+    log = tmp_path_factory.mktemp("worker") / "worker.log"
+    stack.stop_service("worker")
+    words = ["celery", "-A", "zumolib", "worker", "-n", NODE, "-c", "3", "-I", "tests.browser.tasks"]
+    environment = {**stack.environment, "ZUMO_SOLE_WORKER": "true"}
+    with process(words, log, environment):
+        wait_until(lambda: answers(stack), 60, f"the worker, see {log}")
+        yield log
+    stack.start_service("worker")
+
+
+def answers(stack: Stack) -> bool:
+    """Whether the worker answers; the broker may be down just now."""
+    try:
+        return bool(stack.app.control.ping(destination=[NODE], timeout=0.5))
+    except (redis.exceptions.ConnectionError, OperationalError):
+        return False
+
+
+@pytest.fixture(scope="module", params=["broker as started", "broker restarted"], autouse=True)
+def broker(request: pytest.FixtureRequest, stack: Stack, worker: Path) -> str:
+    """The broker, the second time after a restart on which everybody has come back by himself."""
+    if request.param == "broker restarted":
+        stack.stop_service("valkey")
+        stack.start_service("valkey")
+        wait_until(lambda: answers(stack), 120, f"the worker to come back, see {worker}")
+    return str(request.param)
+
+
+@pytest.fixture
+def endless(stack: Stack) -> Iterator[str]:
+    """A task that runs until it is ended."""
+    task_id = stack.app.send_task("tests.endless").id
+    wait_until(lambda: stack.states([task_id]) == {"STARTED"}, 60, "the task to run")
+    yield task_id
+    stack.app.control.revoke(task_id, terminate=True, destination=[NODE])
+
+
+def row(stack: Stack, name: str) -> dict[str, object]:
+    """An entry and its interval, as the database has them."""
+    query = (
+        "select p.total_run_count, p.enabled, i.every, i.period from django_celery_beat_periodictask p"
+        " left join django_celery_beat_intervalschedule i on i.id = p.interval_id where p.name = ?"
+    )
+    with sqlite3.connect(stack.home / "zumodra.sqlite3") as connection:
+        runs, enabled, every, period = connection.execute(query, (name,)).fetchone()
+    return {"runs": runs, "enabled": bool(enabled), "interval": (every, period)}
+
+
+def running(stack: Stack) -> set[str]:
+    """Ids of the tasks that the worker runs, as Celery's own inspect tells."""
+    said = stack.app.control.inspect(destination=[NODE], timeout=2).active() or {}
+    return {task["id"] for task in said.get(NODE, [])}
+
+
+def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab) -> None:
+    desk = Desk.at(lab, "50-call")
+    desk.run_all()
+    panel = desk.panel("Call a task")
+    panel.fill("task", "no such task")
+    panel.refuses("task", "no task contains 'no such task'")
+    panel.fill("task", "tests.sum")
+    panel.refuses("argument_first", "first is required")
+    panel.fill("argument_first", "two")
+    panel.refuses("argument_first", "'two' is no int; write a whole number like 30")
+    panel.fill("argument_first", "2")
+    panel.fill("argument_second", "40")
+    panel.fill("priority", "77")
+    panel.refuses("priority", "this broker knows 0 to 9")
+    panel.fill("priority", "")
+    panel.fill("start", "soon")
+    panel.refuses("start", "write it like 10 min")
+    panel.fill("start", "")
+    panel.box.locator(".zumo-reason input").fill("to see that it adds")
+    receipt = panel.act("Call tests.sum(first=2, second=40) on queue default")
+    assert "verified: the effect was seen" in receipt
+    assert "to see that it adds" in receipt
+    expect(panel.box.locator('.zumo-state[data-state="SUCCESS"]')).to_be_visible()
+    expect(panel.box.locator(".zumo-result")).to_have_text("{'sum': 42}")
+    assert errors(desk.page) == []
+
+
+def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
+    desk = Desk.at(lab, "50-call")
+    desk.run_all()
+    panel = desk.panel("Call a task")
+    panel.fill("task", "tests.endless")
+    panel.fill("start", "10 min")
+    panel.act("Call tests.endless() on queue default at")
+    task_id = panel.box.locator(".zumo-following .zumo-hint").inner_text().split()[2]
+    wait_until(lambda: scheduled(stack) == {task_id}, 60, "the worker to hold it")
+
+    desk = Desk.at(lab, "51-revoke")
+    desk.run_all()
+    panel = desk.panel("Revoke tasks")
+    panel.fill("older", "a while")
+    panel.refuses("older", "write it like 90 s, 10 min")
+    panel.fill("older", "")
+    desk.click(panel.row("tests.endless"))
+    assert "verified: the effect was seen" in panel.act("Terminate (TERM) 1 task of tests.endless")
+    assert task_id in stack.app.control.inspect(destination=[NODE], timeout=2).revoked()[NODE]
+    assert errors(desk.page) == []
+
+
+def scheduled(stack: Stack) -> set[str]:
+    """Ids of the tasks that wait for their time with the worker, and are not revoked."""
+    inspect = stack.app.control.inspect(destination=[NODE], timeout=2)
+    held = {item["request"]["id"] for item in (inspect.scheduled() or {}).get(NODE, [])}
+    return held - set((inspect.revoked() or {}).get(NODE, []))
+
+
+def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
+    stack: Stack, lab: Lab, endless: str
+) -> None:
+    desk = Desk.at(lab, "README")
+    desk.follow("51-revoke")
+    desk.run_all()
+    panel = desk.panel("Revoke tasks")
+    desk.click(panel.row("tests.endless"))
+    receipt = panel.act("Terminate (TERM) 1 task of tests.endless")
+    assert desk.clicks <= 5
+    assert "verified: the effect was seen" in receipt
+    assert endless not in running(stack)
+    assert stack.states([endless]) == {"REVOKED"}
+
+
+def test_fifty_failed_tasks_are_retried_at_once(stack: Stack, lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "there"
+    ids = [stack.app.send_task("tests.needs_file", args=[str(file), n]).id for n in range(FAILURES)]
+    wait_until(lambda: stack.states(ids) == {"FAILURE"}, 60, "all to fail")
+    wait_until(lambda: stack.recorded(ids) == {"FAILURE"}, 60, "the history to know it")
+    file.touch()
+
+    desk = Desk.at(lab, "52-retry")
+    desk.run_all()
+    panel = desk.panel("Retry failed tasks")
+    panel.fill("since", "yesterday")
+    panel.refuses("since", "write it like 90 s, 10 min")
+    panel.fill("since", "1 h")
+    panel.fill("name", "tests.needs_file")
+    panel.fill("error", str(file))
+    panel.choose("which", "all that match")
+    receipt = panel.act(f"Retry {FAILURES} of {FAILURES} failed tasks of tests.needs_file")
+    assert f"{FAILURES} of {FAILURES} done" in receipt
+    again = wait_until(lambda: retried(stack, panel.receipt.get_attribute("data-receipt")), 60, "new ids")
+    wait_until(lambda: stack.states(again) == {"SUCCESS"}, 60, "all to succeed")
+    assert len(again) == FAILURES
+    assert sorted(stack.app.AsyncResult(i).result for i in again) == list(range(FAILURES))
+
+
+def retried(stack: Stack, receipt: str | None) -> list[str]:
+    """Ids of the new runs, as the receipt has them."""
+    import json
+
+    with sqlite3.connect(stack.home / "zumodra.sqlite3") as connection:
+        [(after,)] = connection.execute("select after from receipts_receipt where id = ?", (receipt,))
+    return list(json.loads(after).values())
+
+
+def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: Stack, lab: Lab) -> None:
+    before = row(stack, ENTRY)
+    desk = Desk.at(lab, "53-reschedule")
+    desk.run_all()
+    panel = desk.panel("Reschedule an entry")
+    panel.fill("entry", ENTRY)
+    panel.fill("cron", "61 * * * *")
+    panel.refuses("cron", "61")
+    panel.fill("cron", "* * *")
+    panel.refuses("cron", "a crontab has five")
+    panel.choose("kind", "at an interval")
+    panel.fill("every", "often")
+    panel.refuses("every", "write it like 90 s")
+    panel.fill("every", "3 s")
+    expect(panel.box.locator(".js-plotly-plot .main-svg").nth(2)).to_be_visible()  # before, and after
+    receipt = panel.act(f"{ENTRY}: every 5 minutes → every 3 seconds")
+    assert "verified: the effect was seen" in receipt
+    assert row(stack, ENTRY)["interval"] == (3, "seconds")
+    runs = int(str(before["runs"]))
+    wait_until(lambda: int(str(row(stack, ENTRY)["runs"])) >= runs + 2, 60, "beat to fire it twice")
+
+    number = panel.receipt.get_attribute("data-receipt")
+    desk.click(panel.box.locator("button.zumo-undo"))
+    expect(panel.box.locator(f'.zumo-receipt:not([data-receipt="{number}"])')).to_contain_text("verified")
+    assert row(stack, ENTRY)["interval"] == before["interval"]
+    assert errors(desk.page) == []

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zumolib import widgets
+from zumolib.widgets import grid
+from zumolib.widgets.grid import Rows
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def frame(rows: int) -> pd.DataFrame:
+    at = pd.date_range("2026-11-01", periods=rows, freq="min", tz="UTC")
+    return pd.DataFrame(
+        {
+            "id": [f"id-{n}" for n in range(rows)],
+            "name": "ats.tasks.send",
+            "count": np.arange(rows)[::-1],
+            "since": at,
+            "error": [HOSTILE if n % 10 == 0 else "" for n in range(rows)],
+        }
+    )
+
+
+def test_a_hundred_thousand_rows_are_made_ready_in_seconds() -> None:
+    began = time.process_time()
+    made = grid.grid(frame(100_000))
+    assert time.process_time() - began < 20  # seconds of one core; it needs 3
+    data = json.loads(made._dt_args["data_json"])
+    assert len(data) == 100_000
+    assert "downsampling_warning" not in made._dt_args or not made._dt_args["downsampling_warning"]
+
+
+def test_markup_in_a_value_is_escaped() -> None:
+    made = grid.grid(frame(20))
+    assert "<img" not in json.dumps(made._dt_args)
+    assert "&lt;img" in made._dt_args["data_json"]
+
+
+def test_no_rows_say_what_that_means() -> None:
+    assert "No task" in grid.grid(frame(0), empty="No task waits.").value
+
+
+def test_what_was_chosen_stays_chosen_in_other_rows() -> None:
+    told: list[int] = []
+    rows = Rows("id", lambda: told.append(1), zone="UTC", empty="none")
+    rows.show(frame(5))
+    rows._grid.selected_rows = [1, 3]
+    assert rows.chosen == ["id-1", "id-3"]
+    assert told == [1]
+    rows.show(frame(5).iloc[2:])
+    assert rows.chosen == ["id-3"]
+
+
+def test_a_table_is_interactive_for_people_and_plain_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = widgets.table(frame(30))
+    assert "application/vnd.jupyter.widget-view+json" in shown._repr_mimebundle_()
+    monkeypatch.setattr(grid, "headless", lambda: True)
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "and 10 more" in bundle["text/html"]
+    assert "<img" not in bundle["text/html"]

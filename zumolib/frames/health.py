@@ -1,0 +1,222 @@
+"""Is everything up: broker, database, workers, beat and recorder, one row each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from zumolib.conf import conf, hide
+from zumolib.errors import BrokerError, HistoryError
+from zumolib.frames.statements import ask
+from zumolib.frames.window import Window
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from zumolib.history import History
+
+COLUMNS = ("component", "state", "detail", "remedy")
+OK, WARNING, DOWN, UNKNOWN = "ok", "warning", "down", "unknown"
+STATES = (DOWN, WARNING, UNKNOWN, OK)  # the worst first
+
+RECORDER_SILENT = timedelta(seconds=30)  # its state file is written about once a second
+BEAT_LATE = timedelta(minutes=2)  # beat wakes up every 5 s; a dispatch may wait for a recorder
+BEAT_LOOK = timedelta(hours=6)  # entries that fire seldom tell nothing of the last minutes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one component."""
+
+    component: str
+    state: str  # ok, warning, down or unknown
+    detail: str
+    remedy: str = ""  # what to do next, where it is not ok
+
+
+def now(
+    app: Celery,
+    history: History,
+    *,
+    nodes: Sequence[str] | None = None,
+    replied: Sequence[str] | None = None,
+    at: datetime | None = None,
+) -> pd.DataFrame:
+    """Ask every component.
+
+    Parameters
+    ----------
+    nodes
+        Workers that should be there, from their heartbeats.
+    replied
+        Workers that answered just now; None pings `nodes` (or, without any, everybody).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``component`` (broker, database, workers, beat, recorder), ``state`` (ok, warning, down, unknown),
+        ``detail`` and ``remedy`` (text; the remedy is empty where all is well). Nothing that is down makes
+        this raise.
+    """
+    at = at or conf().now()
+    said = _told(broker, app)
+    answered = replied
+    if answered is None:
+        answered = ping(app, nodes) if said.state == OK else ()
+    findings = [
+        said,
+        _told(database),
+        workers(nodes or (), answered) if said.state == OK else _unasked("workers"),
+        _told(beat, history, at),
+        _told(recorder, history, at),
+    ]
+    return pd.DataFrame([asdict(finding) for finding in findings], columns=list(COLUMNS))
+
+
+def broker(app: Celery) -> Finding:
+    """Connect, and ask for what a queue's depth is asked with."""
+    from contextlib import closing
+
+    from zumolib.inspection import Depths
+
+    began = time.perf_counter()
+    with closing(Depths(app)) as probe:
+        rows = probe.sample()
+    took = (time.perf_counter() - began) * 1000
+    kind = "RabbitMQ" if not _is_redis(app) else "Redis or Valkey"
+    return Finding("broker", OK, f"{kind} answers in {took:.0f} ms, {len(rows)} queues")
+
+
+def database() -> Finding:
+    """Count the enabled entries of the schedule."""
+    from zumolib import orm
+
+    orm.ready()
+    from django.db import DatabaseError, close_old_connections, connections
+    from django_celery_beat.models import PeriodicTask
+
+    close_old_connections()
+    try:
+        enabled = PeriodicTask.objects.filter(enabled=True).count()
+        kind = connections["default"].vendor
+    except DatabaseError as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return Finding("database", DOWN, reason, "start it or correct DATABASE_URL, then `zumo migrate`")
+    if not enabled:
+        return Finding("database", WARNING, "no entry is enabled", "`zumo schedule install`")
+    names = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+    return Finding("database", OK, f"{names.get(kind, kind)} answers, {enabled:,} entries enabled")
+
+
+def workers(nodes: Sequence[str], replied: Sequence[str]) -> Finding:
+    """Who answered of those that should."""
+    expected = sorted({*nodes, *replied})
+    silent = [node for node in expected if node not in replied]
+    count = f"{len(expected) - len(silent)} of {len(expected)} replied"
+    if not expected:
+        return Finding("workers", DOWN, "no worker is known", "start one: `zumo up`")
+    if silent:
+        remedy = "silence is no proof of death: look at its log before it is started again"
+        state = WARNING if replied else DOWN
+        return Finding("workers", state, f"{count}; silent: {', '.join(silent)}", remedy)
+    return Finding("workers", OK, count)
+
+
+def beat(history: History, at: datetime) -> Finding:
+    """Compare the last recorded dispatch with the last firing that was due."""
+    from zumolib.frames import schedule
+
+    window = Window(at - BEAT_LOOK, at)
+    due = schedule.firings(schedule.entries(), Window(window.start, at - BEAT_LATE))
+    if due.empty:
+        return Finding(
+            "beat", UNKNOWN, f"no entry was due in the last {BEAT_LOOK.total_seconds() / 3600:g} h"
+        )
+    should = due["at"].iloc[-1].to_pydatetime()
+    [row] = ask(history, "dispatches", window, {}, {}).to_pylist()
+    last = row["last"]
+    remedy = "look at beat's log and at the recorder's; `zumo up` starts what is missing"
+    if last is None:
+        return Finding("beat", DOWN, "no dispatch was recorded in hours, and entries were due", remedy)
+    age = _ago((at - last).total_seconds())
+    if last < should - BEAT_LATE:
+        missed = int((due["at"] > last).sum())
+        return Finding("beat", DOWN, f"last dispatch {age} ago; {missed:,} firings were due since", remedy)
+    return Finding("beat", OK, f"last dispatch {age} ago")
+
+
+def recorder(history: History, at: datetime) -> Finding:
+    """Read what the recorders last said of themselves."""
+    said = [state for path in sorted(history.root.glob("recorder-*.json")) if (state := _state(path))]
+    running = [state for state in said if state.get("state") != "stopped"]
+    if not running:
+        return Finding("recorder", DOWN, "none runs", "`zumo up`, or `zumo record` beside your own workers")
+    newest = max(running, key=lambda state: str(state.get("updated")))
+    quiet = at - datetime.fromisoformat(str(newest["updated"]))
+    if quiet > RECORDER_SILENT:
+        detail = f"nothing heard for {_ago(quiet.total_seconds())}"
+        return Finding("recorder", DOWN, detail, "look at its log; `zumo up` starts it again")
+    if newest.get("state") != "recording":
+        return Finding("recorder", DOWN, f"{newest.get('state')}: {newest.get('reason')}", "see its log")
+    waiting, rate = newest.get("waiting"), float(newest.get("events_per_second") or 0.0)
+    detail = f"records {rate:g} events/s"
+    if newest.get("lag_seconds") is not None:
+        detail += f", {_ago(float(newest['lag_seconds']))} behind"
+    if waiting and waiting > 10_000:
+        return Finding("recorder", WARNING, f"{detail}, {waiting:,} events wait", "start a second recorder")
+    return Finding("recorder", OK, detail)
+
+
+def ping(app: Celery, nodes: Sequence[str] | None = None, timeout: float = 1.0) -> tuple[str, ...]:
+    """Workers that answer; with known `nodes` at once, else after the whole timeout (seconds)."""
+    transport = app.connection_for_read().get_transport_cls()
+    try:
+        answers = app.control.ping(
+            destination=list(nodes) if nodes else None, timeout=timeout, limit=len(nodes) if nodes else None
+        )
+    except (*transport.connection_errors, *transport.channel_errors, OSError):
+        return ()
+    return tuple(sorted(name for answer in answers or () for name in answer))
+
+
+def _told(probe: Callable[..., Finding], *args: Any) -> Finding:
+    """The probe's finding; what it raises becomes one."""
+    name = probe.__name__
+    try:
+        return probe(*args)
+    except (BrokerError, HistoryError) as error:
+        what, _, remedy = str(error).partition("; ")
+        return Finding(name, DOWN, what, remedy)
+    except Exception as error:  # noqa: BLE001 - a state is shown whatever a driver raises
+        return Finding(name, UNKNOWN, hide(f"{type(error).__name__}: {error}")[:200], f"see {name}'s log")
+
+
+def _unasked(component: str) -> Finding:
+    return Finding(component, UNKNOWN, "cannot be asked without the broker", "see broker")
+
+
+def _state(path: Any) -> dict[str, Any] | None:
+    try:
+        said = json.loads(path.read_bytes())
+        return said if isinstance(said, dict) and "updated" in said else None
+    except (OSError, ValueError):
+        return None  # being replaced just now, or not a recorder's
+
+
+def _is_redis(app: Celery) -> bool:
+    return str(app.connection_for_read().get_transport_cls().driver_type) == "redis"
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

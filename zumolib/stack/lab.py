@@ -1,0 +1,43 @@
+"""How the embedded stack's JupyterLab looks and behaves: its settings and its stylesheet."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+# By plugin and file; the first time only, so that what a person changes stays.
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+    # One click from an open notebook to its answer, without the question whether to restart.
+    "@jupyterlab/notebook-extension/panel": {
+        "toolbar": [
+            {
+                "name": "run-all",
+                "command": "notebook:run-all-cells",
+                "icon": "ui-components:fast-forward",
+                "label": "Run all",
+                "caption": "Run all cells",
+                "rank": 5,
+            }
+        ]
+    },
+    # A link to a notebook in this folder opens the notebook, rendered links open beside the index.
+    "@jupyterlab/notebook-extension/tracker": {"scrollPastEnd": False},
+}
+
+
+def write(folder: Path) -> None:
+    """Put settings and stylesheet below JupyterLab's own folder of the stack."""
+    for name, values in SETTINGS.items():
+        path = folder / "settings" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(json.dumps(values, indent=2) + "\n")
+    style = folder / "config" / "custom" / "custom.css"
+    style.parent.mkdir(parents=True, exist_ok=True)
+    style.write_text((files("zumolib.stack") / "lab.css").read_text())

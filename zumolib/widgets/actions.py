@@ -1,0 +1,90 @@
+"""The last actions: who did what, when and why, what came of it; and taking one back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import pandas as pd
+
+from zumolib import control
+from zumolib.widgets import background, fields, markup
+from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.grid import Rows
+from zumolib.widgets.outcome import page
+from zumolib.widgets.panel import WATCHING, Panel
+from zumolib.widgets.preview import Preview
+from zumolib.widgets.style import classed
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from zumolib.control import Plan, Receipt
+
+ALL = "all"
+ACTIONS = (
+    "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
+    "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
+)  # fmt: skip
+EMPTY = "No action is on record that matches."
+
+
+class Receipts(Panel):
+    """The panel of :func:`zumolib.widgets.receipts`."""
+
+    def __init__(self, app: Celery, *, action: str, target: str, limit: int, zone: str) -> None:
+        self._limit = limit
+        self._show_rows: Any = None
+        form = Form(
+            [
+                fields.choice("kind", "Action", {ALL: ""} | {known: known for known in ACTIONS}, action),
+                fields.text("target", "Target contains", value=target, placeholder="anything"),
+            ]
+        )
+        super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
+        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY)
+        self._page = w.HTML()
+        again = classed(w.Button(description="Look again", icon="refresh"), "small")
+        again.on_click(lambda _: self.look())
+        self.extra.children = (self._rows.box, self._page, again)
+        WATCHING.add(self)
+
+    def look(self) -> None:
+        """Show the receipts, and plan to take back the one that is chosen."""
+        self._show_rows = background.from_thread(self._found)
+        super().look()
+
+    def static(self) -> tuple[str, str]:
+        """The table alone."""
+        found = self._latest(self.form.read() or {"kind": "", "target": ""})
+        table = markup.static(found, empty=EMPTY, zone=self.zone)
+        return markup.element("title", self.title, tag="h4") + table._repr_html_(), f"{self.title}\n{table!r}"
+
+    def _latest(self, values: dict[str, Any]) -> pd.DataFrame:
+        return control.receipt.latest(limit=self._limit, action=values["kind"], target=values["target"])
+
+    def _found(self, frame: pd.DataFrame, chosen: Receipt | None) -> None:
+        self._rows.show(frame)
+        self._page.value = page(chosen, zone=self.zone) if chosen is not None else ""
+
+    def _plan(self, values: dict[str, Any]) -> Plan:
+        found = self._latest(values)
+        there = set(found["id"].astype(str))
+        chosen = [int(pk) for pk in self._rows.chosen if pk in there]
+        one = control.receipt.read(chosen[-1]) if chosen else None
+        self._show_rows(found, one)
+        if one is None:
+            raise Unfilled(
+                "Choose one by a click to read it, and to take it back."
+                if len(found)
+                else "Nothing to take back."
+            )
+        if one.undo is None or one.undone_by is not None:
+            raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
+        return control.undoing.plan(self.app, one.id)
+
+    def acted(self) -> None:
+        """Show the newest receipts."""
+        values = self.form.read()
+        if values is not None:
+            background.run(lambda: self._latest(values), self._rows.show, self._fail)
