@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -26,34 +29,54 @@ FAILURES = 50
 NODE = "tests@here"
 
 
+class Worker:
+    """A worker that knows the tests' tasks, in place of the stack's own, kept alive as that one is."""
+
+    def __init__(self, stack: Stack, log: Path) -> None:
+        self.log = log
+        self._stack, self._running = stack, ExitStack()
+        self._process = self._start()
+
+    def answers(self) -> bool:
+        """Whether it answers; one that has ended is started again, and the broker may be down just now."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+        try:
+            return bool(self._stack.app.control.ping(destination=[NODE], timeout=0.5))
+        except (redis.exceptions.ConnectionError, OperationalError):
+            return False
+
+    def end(self) -> None:
+        """End it."""
+        self._running.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self._running.close()
+        words = ["celery", "-A", "zumolib", "worker", "-n", NODE, "-c", "3", "-I", "tests.browser.tasks"]
+        environment = {**self._stack.environment, "ZUMO_SOLE_WORKER": "true"}
+        return self._running.enter_context(process(words, self.log, environment))
+
+
 @pytest.fixture(scope="module")
-def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A worker that knows the tests' tasks, in place of the stack's own; gives its log."""
-    log = tmp_path_factory.mktemp("worker") / "worker.log"
+def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker that answers."""
     stack.stop_service("worker")
-    words = ["celery", "-A", "zumolib", "worker", "-n", NODE, "-c", "3", "-I", "tests.browser.tasks"]
-    environment = {**stack.environment, "ZUMO_SOLE_WORKER": "true"}
-    with process(words, log, environment):
-        wait_until(lambda: answers(stack), 60, f"the worker, see {log}")
-        yield log
-    stack.start_service("worker")
-
-
-def answers(stack: Stack) -> bool:
-    """Whether the worker answers; the broker may be down just now."""
+    made = Worker(stack, tmp_path_factory.mktemp("worker") / "worker.log")
     try:
-        return bool(stack.app.control.ping(destination=[NODE], timeout=0.5))
-    except (redis.exceptions.ConnectionError, OperationalError):
-        return False
+        wait_until(made.answers, 120, f"the worker, see {made.log}")
+        yield made
+    finally:
+        made.end()
+        stack.start_service("worker")
 
 
 @pytest.fixture(scope="module", params=["broker as started", "broker restarted"], autouse=True)
-def broker(request: pytest.FixtureRequest, stack: Stack, worker: Path) -> str:
+def broker(request: pytest.FixtureRequest, stack: Stack, worker: Worker) -> str:
     """The broker, the second time after a restart on which everybody has come back by himself."""
     if request.param == "broker restarted":
         stack.stop_service("valkey")
         stack.start_service("valkey")
-        wait_until(lambda: answers(stack), 120, f"the worker to come back, see {worker}")
+        wait_until(worker.answers, 120, f"the worker to come back, see {worker.log}")
     return str(request.param)
 
 
@@ -180,8 +203,6 @@ def test_fifty_failed_tasks_are_retried_at_once(stack: Stack, lab: Lab, tmp_path
 
 def retried(stack: Stack, receipt: str | None) -> list[str]:
     """Ids of the new runs, as the receipt has them."""
-    import json
-
     with sqlite3.connect(stack.home / "zumodra.sqlite3") as connection:
         [(after,)] = connection.execute("select after from receipts_receipt where id = ?", (receipt,))
     return list(json.loads(after).values())

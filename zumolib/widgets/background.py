@@ -1,7 +1,7 @@
 """Blocking work beside a notebook's kernel, which stays responsive.
 
 All widgets are changed in the kernel's own thread; only the work itself runs in another. Where no event
-loop runs (a script, a test) the work is done at once.
+loop runs (a script, a test), and where a notebook runs without a person, the work is done at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from zumolib.conf import headless
 
 T = TypeVar("T")
 
@@ -66,6 +68,9 @@ class Later:
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:
+    """The kernel's loop; none where nobody would see what comes later."""
+    if headless():
+        return None
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
