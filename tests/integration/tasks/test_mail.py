@@ -135,7 +135,7 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mail.write(letters(5), platform.now)
-    claimed = mail._claim("test", "me", 0)
+    claimed = mail._claim("test", "me", 0, None)
 
     class Killed(BaseException):
         pass
@@ -160,7 +160,7 @@ def test_a_worker_killed_while_sending_sends_nothing_twice(
 
 def test_claims_of_a_run_that_is_certainly_gone_are_taken_over(platform: Any) -> None:
     mail.write(letters(1), platform.now)
-    mail._claim("test", "gone", 0)
+    mail._claim("test", "gone", 0, None)
     Mail.objects.update(held_at=moment() - mail.ABANDONED - timedelta(seconds=1))
     assert mail.deliver("test", "another")["mailed"] == 1
 
