@@ -90,6 +90,11 @@ def paths(names: Sequence[str] = ()) -> list[Path]:
     return [p for p in found if not names or str(p.relative_to(NOTEBOOKS).with_suffix("")) in names]
 
 
+def compared(names: Sequence[str] = ()) -> list[Path]:
+    """Those that read a recorded history; the runbooks ask a running system (see tests/runbooks)."""
+    return [path for path in paths(names) if path.parent.name != "runbooks"]
+
+
 def execute(path: Path, world: dict[str, str]) -> NotebookNode:
     """Run a notebook from top to bottom; what it gives has counts and outputs and nothing of this machine."""
     notebook = nbformat.read(path, as_version=4)
@@ -117,7 +122,7 @@ def stripped(notebook: NotebookNode) -> NotebookNode:
 
 def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
     """Run each notebook and store its outputs in place."""
-    for path in paths(names):
+    for path in compared(names):
         print(f"running {path.relative_to(PROJECT)}", flush=True)
         nbformat.write(execute(path, world), path)
 
@@ -125,7 +130,7 @@ def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
 def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "--nbval-current-env",
-               "-q", "-p", "no:cacheprovider", *map(str, paths(names))]  # fmt: skip
+               "-q", "-p", "no:cacheprovider", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
 
 

@@ -20,7 +20,11 @@ from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
 
-README = {"00-control-room": "control-room", "10-queue-depth": "queue-depth", "21-task-latency": "task-latency"}
+README = {
+    "00-control-room": "control-room",
+    "10-queue-depth": "queue-depth",
+    "21-task-latency": "task-latency",
+}
 FRAME = 40  # pixels between the notebook and the window's edge
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 

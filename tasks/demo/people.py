@@ -198,7 +198,7 @@ def make_sessions(world: World) -> int:
                 agent=dice.choice(words.AGENTS),
             )
         )
-    world.save(rows)
+    world.save_in_order(rows, "created_at")
     return len(rows)
 
 

@@ -32,7 +32,7 @@ PRINT_DATA = {
     *("schedule install", "schedule list", "schedule drift", "demo load"),
     *("call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge"),
     *("limit rate", "limit time", "pool grow", "pool shrink", "pool autoscale", "pool shutdown"),
-    *("actions", "undo"),
+    *("actions", "undo", "runbook list", "runbook run"),
 }
 
 

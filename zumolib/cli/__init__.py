@@ -48,6 +48,7 @@ def _add_commands() -> None:
         processes,
         receipts,
         reports,
+        runbook,
         schedule,
         sizing,
         stack,
@@ -55,7 +56,7 @@ def _add_commands() -> None:
     )
 
     acting = (calling, entries, consuming, sizing, receipts)
-    for module in (stack, schedule, *acting, work, reports, processes, conf):
+    for module in (stack, schedule, *acting, runbook, work, reports, processes, conf):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -35,6 +35,7 @@ def now(
     app: Celery,
     history: History,
     *,
+    queue: str | None = None,
     consumers: Mapping[str, int] | None = None,
     recent: timedelta = RECENT,
     at: datetime | None = None,
@@ -43,6 +44,8 @@ def now(
 
     Parameters
     ----------
+    queue
+        Keep this one only.
     consumers
         Workers by queue, as they said themselves; used where the broker does not tell. None: unknown.
     recent
@@ -63,8 +66,10 @@ def now(
         lost = str(error)
         names = list(app.amqp.queues)
         depths = pd.DataFrame({"queue": names, "ready": pd.NA, "unacked": pd.NA, "consumers": pd.NA})
-    flow = tasks.throughput(history, window, by="queue", step=recent)
-    waits = tasks.inflight(history, window, state=WAITS)
+    if queue is not None:
+        depths = depths[depths["queue"] == queue]
+    flow = tasks.throughput(history, window, by="queue", step=recent, queue=queue)
+    waits = tasks.inflight(history, window, state=WAITS, queue=queue)
     found = judged(depths, flow, waits, recent=recent, consumers=consumers)
     source = "the broker does not answer" if lost else "depth from the broker"
     found.attrs = {

@@ -86,6 +86,27 @@ class Supervisor:
                     f"{name} did not start: {fault.faultString}; read {self._log(name)}"
                 ) from None
 
+    def stop_service(self, name: str) -> None:
+        """End one service and wait until it has ended; one that does not run is left alone."""
+        try:
+            self._rpc.stopProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise StackError(f"{name} did not end: {fault.faultString}; read {self._log(name)}") from None
+
+    def state(self, name: str) -> str:
+        """Supervisor's word for the state of one service.
+
+        Raises
+        ------
+        StackError
+            When there is no such service.
+        """
+        for service in self.services():
+            if service.name == name:
+                return service.state
+        raise StackError(f"the embedded stack has no service {name!r}; `zumo status` lists them")
+
     def services(self) -> list[Service]:
         """All services with their state, in the order of the configuration."""
         return [

@@ -25,6 +25,7 @@ from tasks.models import (
     Invitation,
     Job,
     LoginAttempt,
+    LoginSession,
     Message,
     Newsletter,
     Notification,
@@ -56,8 +57,9 @@ def test_the_database_knows_how_full_its_tables_are(loaded: Any) -> None:
 
 
 def test_histories_lie_in_the_order_of_time(loaded: Any) -> None:
-    for model in (LoginAttempt, PageView, Visit):
-        moments = list(model.objects.order_by("pk").values_list("at", flat=True))
+    histories = {LoginAttempt: "at", LoginSession: "created_at", PageView: "at", Visit: "at"}
+    for model, moment in histories.items():
+        moments = list(model.objects.order_by("pk").values_list(moment, flat=True))
         assert moments == sorted(moments)
 
 

@@ -62,7 +62,9 @@ def test_the_backed_up_queue_is_the_title_of_its_table() -> None:
         "payments is backed up: 1,540 messages wait, and no worker takes from it"
     )
     quiet = backlog(ready=0, why="empty", drain=0.0)
-    assert tables.backlog(quiet).title == "No queue is backed up; no messages in all"
+    assert tables.backlog(quiet).title == "payments is not backed up: no messages"
+    both = pd.concat([quiet, quiet.assign(queue="hr")])
+    assert tables.backlog(both).title == "No queue is backed up; no messages in all"
     text = repr(tables.backlog(backlog()))
     assert "never" in text
     assert "unknown" in text  # of unacked

@@ -33,7 +33,9 @@ def backlog(frame: pd.DataFrame) -> Table:
         "oldest": "oldest waits", "drain": "empty in",
     }  # fmt: skip
     note = str(frame.attrs.get("note", ""))
-    return table(frame, columns, names=names, empty="The app has no queue.", note=note, title=_finding(frame))
+    return table(
+        frame, columns, names=names, empty="The app has no such queue.", note=note, title=_finding(frame)
+    )
 
 
 def contents(frame: pd.DataFrame) -> Table:
@@ -56,6 +58,8 @@ def _finding(frame: pd.DataFrame) -> str:
     backed = frame[frame["why"].isin(BACKED_UP)]
     if backed.empty:
         waiting = counted(float(frame["ready"].fillna(0).sum()), "message")
+        if len(frame) == 1:
+            return f"{named(frame['queue'].iloc[0])} is not backed up: {waiting}"
         return f"No queue is backed up; {waiting} in all" if len(frame) else ""
     first = backed.iloc[0]
     others = [named(queue) for queue in backed["queue"].iloc[1:]]

@@ -1,0 +1,19 @@
+"""A task that leaks and one that does not, for workers that include this module."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+_kept: list[bytes] = []
+
+
+@shared_task(name="tests.leaky", ignore_result=True)
+def leaky(megabytes: int) -> None:
+    """Keep memory for as long as the process lives."""
+    _kept.append(bytes(b"x" * (megabytes * 2**20)))
+
+
+@shared_task(name="tests.clean", ignore_result=True)
+def clean(megabytes: int) -> int:
+    """Use memory and give it back."""
+    return len(bytes(b"x" * (megabytes * 2**20)))

@@ -1,0 +1,162 @@
+"""The checks, fed with what workers and broker would have said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+from celery import Celery
+
+from zumolib.checks import BY_ID, CHECKS, CannotTell, Check, Finding, Scene, diagnose, memory
+from zumolib.checks.check import SEVERITIES
+from zumolib.checks.scene import Answer
+from zumolib.control.fleet import Fleet
+from zumolib.runbooks.troubles import TROUBLES
+
+NODE = "w@here"
+NOW = datetime(2026, 11, 18, 6, 30, tzinfo=UTC)
+
+
+def scene(*, broker: str = "ok", ready: dict[str, int] | None = None, **answers: Any) -> Scene:
+    """A deployment of two queues; without answers nobody replies."""
+    app = Celery("tried", broker="amqp://nowhere", set_as_current=False)
+    app.conf.task_queues = None
+    app.amqp.queues.add("fast")
+    app.amqp.queues.add("slow")
+    said = {key: {NODE: answers.get(key, default)} for key, default in HEALTHY.items()} if answers else {}
+    told = {key: said.get(key, {}) for key in HEALTHY}
+    made = Scene(app, now=NOW)
+    made.__dict__["broker"] = Answer(broker, "said so" if broker != "ok" else "")
+    made.__dict__["fleet"] = Fleet(NOW, tuple(told["stats"]), told, app)
+    made.__dict__["ready"] = {"fast": 0, "slow": 0, "celery": 0, **(ready or {})}
+    made.__dict__["paused"] = {}
+    return made
+
+
+STATS = {"pid": 1, "pool": {"processes": [2, 3], "max-concurrency": 2}, "prefetch_count": 8, "total": {}}
+HEALTHY: dict[str, Any] = {
+    "stats": STATS,
+    "active": [],
+    "reserved": [],
+    "scheduled": [],
+    "active_queues": [{"name": "fast"}, {"name": "slow"}, {"name": "celery"}],
+    "registered": [],
+    "rate_limited": {},
+    "revoked": [],
+}
+
+
+def request(name: str, *, started: float | None = None) -> dict[str, Any]:
+    return {"id": name, "name": name, "args": [], "kwargs": {}, "delivery_info": {}, "time_start": started}
+
+
+def waiting(count: int) -> list[dict[str, Any]]:
+    return [{"eta": "2026-11-18T09:00:00+00:00", "request": request(f"later-{n}")} for n in range(count)]
+
+
+LONG = NOW.timestamp() - 600
+
+# The causes that are not planted on a real stack, and their nearest neighbours.
+#   check, answers of the worker, messages ready in "fast", subjects found
+TOLD = [
+    ("no-worker", {}, 0, [""]),
+    ("no-worker", {"stats": STATS}, 0, []),
+    ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 5, [NODE]),
+    ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 0, []),
+    ("workers-busy", {"active": [request("a", started=LONG)]}, 5, []),
+    ("prefetch-held", {"scheduled": waiting(8)}, 5, [NODE]),
+    ("prefetch-held", {"scheduled": waiting(7)}, 5, []),
+    ("prefetch-held", {"scheduled": waiting(8)}, 0, []),
+    ("queue-unconsumed", {"active_queues": [{"name": "fast"}, {"name": "celery"}]}, 0, ["slow"]),
+    ("queue-unconsumed", {"stats": STATS}, 0, []),
+    ("rate-limited", {"rate_limited": {"t": {"ids": ["1", "2"], "seconds": 30, "every": 60}}}, 0, ["t"]),
+    ("rate-limited", {"rate_limited": {"t": {"ids": ["1"], "seconds": 30, "every": 60}}}, 0, []),
+    ("task-revoked", {"revoked": []}, 0, []),
+]
+
+
+@pytest.mark.parametrize(("id_", "answers", "ready", "subjects"), TOLD)
+def test_what_a_check_finds(id_: str, answers: dict[str, Any], ready: int, subjects: list[str]) -> None:
+    seen = scene(ready={"fast": ready}, **answers)
+    found = list(BY_ID[id_].look(seen))
+    assert [finding.subject for finding in found] == subjects
+    for finding in found:
+        assert finding.id == id_
+        assert finding.saw
+        assert finding.hint
+        assert finding.severity in SEVERITIES
+
+
+def test_what_is_not_told_is_not_a_no() -> None:
+    seen = scene(revoked=["1"])
+    with pytest.raises(CannotTell, match="this broker does not tell"):
+        list(BY_ID["task-revoked"].look(seen))
+    [verdict] = diagnose(seen, [BY_ID["task-revoked"]]).verdicts
+    assert verdict.found == "cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("state", "id_"),
+    [
+        ("unreachable", "broker-unreachable"),
+        ("login", "broker-refuses-login"),
+        ("vhost", "broker-refuses-vhost"),
+    ],
+)
+def test_a_cause_hides_those_behind_it(state: str, id_: str) -> None:
+    made = diagnose(scene(broker=state), [BY_ID[i] for i in TROUBLES["tasks-not-executed"]])
+    assert made.verdict == id_
+    behind = [verdict for verdict in made.verdicts if verdict.check.after]
+    assert behind
+    assert {verdict.found for verdict in behind} == {"cannot be told"}
+    assert BY_ID[id_].cause in made.frame["saw"].iloc[-1]
+
+
+def test_what_was_done_on_purpose_is_no_trouble() -> None:
+    note = Check("x", "x is off", lambda _: [Finding("x", "x", "off", "on", severity="note")])
+    made = diagnose(scene(), [note])
+    assert made.verdict == "nothing to do"
+    assert made.frame["found"].tolist() == ["on purpose"]
+
+
+def test_every_cause_of_every_runbook_is_a_check_and_no_id_is_twice() -> None:
+    assert len(BY_ID) == len(CHECKS)
+    for ids in TROUBLES.values():
+        assert set(ids) <= set(BY_ID)
+        for id_ in ids:
+            assert set(BY_ID[id_].after) <= set(ids), f"{id_} is asked without what hides it"
+
+
+def watched(sizes: list[float], runs: list[dict[str, int]], pids: list[int] | None = None) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "seconds": [n / 2 for n in range(len(sizes))],
+            "worker": NODE,
+            "pid": pids or [2] * len(sizes),
+            "mb": sizes,
+        }
+    ).astype(memory.COLUMNS)
+    frame.attrs["runs"] = runs
+    return frame
+
+
+def test_growth_goes_to_the_task_whose_runs_it_follows() -> None:
+    leaky = [0, 1, 1, 2, 3, 3, 5]
+    clean = [0, 3, 4, 4, 5, 9, 9]
+    frame = watched(
+        [100 + 12.0 * n for n in leaky],
+        [{"leaky": a, "clean": b} for a, b in zip(leaky, clean, strict=True)],
+    )
+    per_run = memory.growth(frame)
+    assert per_run["leaky"] == pytest.approx(12, abs=0.01)
+    assert per_run["clean"] == pytest.approx(0, abs=0.01)
+
+
+def test_no_growth_where_nothing_ran_nothing_grew_or_a_process_was_replaced() -> None:
+    assert memory.growth(watched([], [])).empty
+    assert memory.growth(watched([100, 100, 100], [{}, {"t": 2}, {"t": 5}])).empty
+    assert memory.growth(watched([100, 200, 300], [{"t": 5}, {"t": 5}, {"t": 5}])).empty
+    replaced = watched([900, 100, 100, 100], [{}, {"t": 2}, {"t": 4}, {"t": 6}], [2, 3, 3, 3])
+    assert memory.growth(replaced).empty

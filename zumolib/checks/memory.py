@@ -1,0 +1,142 @@
+"""Do the processes of workers grow, and which task makes them?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+from zumolib.checks import workers
+from zumolib.checks.check import CannotTell, Check, Finding
+from zumolib.control import remote
+from zumolib.errors import BrokerError
+
+if TYPE_CHECKING:
+    from zumolib.checks.scene import Scene
+
+MB = 2**20
+GROWN = 250 * MB  # a process this much bigger than its parent holds what it should have given back
+LEAK_PER_RUN = MB // 2  # smaller growth is an allocator's noise
+LEAST_RUNS = 3
+EVERY = 0.5  # seconds between samples
+COLUMNS = {"seconds": "float64", "worker": "str", "pid": "int64", "mb": "float64"}
+
+
+def sizes(stats: dict[str, dict[str, Any]]) -> dict[str, dict[int, int]]:
+    """Resident bytes by worker and process id, the parent under its own id.
+
+    Only workers on this machine can be looked at; the others are left out.
+    """
+    found = {}
+    for node, told in stats.items():
+        children = (told.get("pool") or {}).get("processes")
+        try:
+            parent = psutil.Process(told["pid"])
+            born = {child.pid: child for child in parent.children()}
+            if isinstance(children, list) and set(children) <= set(born):
+                its = {pid: born[pid].memory_info().rss for pid in children}
+                found[node] = {parent.pid: parent.memory_info().rss, **its}
+        except (psutil.Error, KeyError):
+            continue  # on another machine, or ending just now
+    return found
+
+
+def watch(scene: Scene) -> pd.DataFrame:
+    """Size of each pool process while `scene.watch` seconds pass; asked once a scene.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``seconds`` (since the start), ``worker``, ``pid``, ``mb`` (resident, 2**20 bytes). ``attrs``:
+        `runs`, by sample and task, how often it was started by then.
+    """
+    if "_watched" not in scene.__dict__:
+        scene.__dict__["_watched"] = _watch(scene)
+    made: pd.DataFrame = scene.__dict__["_watched"]
+    return made
+
+
+def _watch(scene: Scene) -> pd.DataFrame:
+    rows: list[tuple[float, str, int, float]] = []
+    runs: list[dict[str, int]] = []
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) <= scene.watch:
+        try:
+            stats = remote.ask(scene.app, {"stats": {}}, nodes=scene.fleet.replied)["stats"]
+        except BrokerError as error:
+            raise CannotTell(str(error)) from error
+        for node, its in sizes(stats).items():
+            parent = stats[node]["pid"]
+            rows += [(elapsed, node, pid, rss / MB) for pid, rss in its.items() if pid != parent]
+        total: dict[str, int] = {}
+        for told in stats.values():
+            for name, count in (told.get("total") or {}).items():
+                total[name] = total.get(name, 0) + count
+        runs.append(total)
+        scene.sleep(EVERY)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    frame.attrs["runs"] = runs
+    return frame
+
+
+def growth(frame: pd.DataFrame) -> pd.Series:
+    """How much each task adds to its process, in MB a run: the least squares over the watched time.
+
+    What a process that was replaced meanwhile gave back does not count against the others.
+    """
+    if frame.empty:
+        return pd.Series(dtype="float64")
+    steps = frame.pivot(index="seconds", columns="pid", values="mb").diff()
+    grown = steps.clip(lower=0).sum(axis=1).cumsum().to_numpy()
+    runs = pd.DataFrame(frame.attrs["runs"]).fillna(0)
+    ran = (runs - runs.iloc[0]).iloc[-len(grown) :]
+    ran = ran.loc[:, ran.iloc[-1] >= LEAST_RUNS]
+    if ran.empty or not grown[-1]:
+        return pd.Series(dtype="float64")
+    per_run, *_ = np.linalg.lstsq(ran.to_numpy(dtype="float64"), grown, rcond=None)
+    return pd.Series(per_run, index=ran.columns).sort_values(ascending=False)
+
+
+def _leaks(scene: Scene) -> Iterator[Finding]:
+    if not scene.watch:
+        raise CannotTell("memory was not watched")
+    frame = watch(scene)
+    if frame.empty:
+        raise CannotTell("the workers run on other machines, whose processes are not seen from here")
+    for name, mb in growth(frame).items():
+        if mb * MB >= LEAK_PER_RUN and scene.concerns(str(name)):
+            yield Finding(
+                "task-leaks",
+                str(name),
+                f"each run of {name} leaves about {mb:,.1f} MB in its process",
+                "replace the processes now; mend the task, and let `worker_max_memory_per_child` bound it",
+                facts={"workers": sorted(frame["worker"].unique())},
+            )
+
+
+def _grown(scene: Scene) -> Iterator[Finding]:
+    stats = scene.fleet.answers["stats"]
+    seen = sizes(stats)
+    if not seen:
+        raise CannotTell("the workers run on other machines, whose processes are not seen from here")
+    for node, its in seen.items():
+        parent = its[stats[node]["pid"]]
+        grown = [rss for pid, rss in its.items() if pid != stats[node]["pid"] and rss > parent + GROWN]
+        if grown:
+            yield Finding(
+                "process-grew",
+                node,
+                f"{len(grown)} of the {len(its) - 1} processes of {node} hold up to {max(grown) / MB:,.0f} MB, "
+                f"their parent {parent / MB:,.0f} MB",
+                "replace the processes; watch for longer, while the tasks run, to see which one it is",
+                facts={"workers": [node]},
+            )
+
+
+LEAKS = Check("task-leaks", "a task leaks", _leaks, after=workers.IDS)
+GREW = Check("process-grew", "a process grew, no leak was seen", _grown, after=(*workers.IDS, "task-leaks"))
+CHECKS = (LEAKS, GREW)

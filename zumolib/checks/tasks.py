@@ -1,0 +1,132 @@
+"""Do workers know the tasks, and may they run them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from zumolib import peek
+from zumolib.checks import schedule, workers
+from zumolib.checks.check import CannotTell, Check, Finding
+from zumolib.errors import BrokerError
+
+if TYPE_CHECKING:
+    from zumolib.checks.scene import Scene
+
+HELD_SECONDS = 60.0  # a task that its rate holds for longer is missed by somebody
+MOST_READ = 1_000  # messages of a queue in which revoked tasks are looked for
+
+
+def _unregistered(scene: Scene) -> Iterator[Finding]:
+    entries = schedule.entries_by_task(scene)
+    scene.app.loader.import_default_modules()
+    here = {name for name in scene.app.tasks if not name.startswith("celery.")}
+    for name in sorted({*entries, *here, *([scene.task] if scene.task else ())}):
+        if not scene.concerns(name):
+            continue
+        queue = str(scene.app.amqp.router.route({}, name)["queue"].name)
+        # A queue without a consumer has a finding of its own.
+        without = [n for n in scene.fleet.consumers.get(queue, ()) if name not in scene.limits.get(n, ())]
+        if not without:
+            continue
+        who = f"{', '.join(without)} would take it from {queue} and {'does' if len(without) == 1 else 'do'} not know it"
+        if name in here:
+            saw, hint = (
+                f"this code has {name}; {who}",
+                "workers run older code: start them anew with this one",
+            )
+        else:
+            asks = f"entry {', '.join(entries[name])} asks for it" if name in entries else "it was asked for"
+            saw = f"{asks}; {who}, and neither does this code"
+            hint = "correct the name, or add its module to the app; until then disable the entry"
+        yield Finding(
+            "task-unregistered",
+            name,
+            saw,
+            hint,
+            facts={"entries": list(entries.get(name, ())), "here": name in here, "workers": without},
+        )
+
+
+def _rate(scene: Scene) -> Iterator[Finding]:
+    held, told = _held_by_rate(scene)
+    for name, nodes in sorted(held.items()):
+        longest = max(facts["seconds"] for facts in nodes.values())
+        if longest < HELD_SECONDS or not scene.concerns(name):
+            continue
+        limits = {node: scene.limits[node].get(name) for node in nodes}
+        task = scene.app.tasks.get(name)
+        code = (str(task.rate_limit) if task.rate_limit else "no limit") if task is not None else "unknown"
+        count = sum(len(facts["ids"]) for facts in nodes.values())
+        now = " / ".join(sorted({limit or "no limit" for limit in limits.values()}))
+        changed = (
+            f"set while it ran, the code says {code}" if code not in ("unknown", now) else "as in the code"
+        )
+        yield Finding(
+            "rate-limited",
+            name,
+            f"{count} calls of {name} are held by its rate of {now} ({changed})",
+            "start the worker anew: that brings back the code's rate and frees what is held"
+            if code not in ("unknown", now)
+            else "raise it in the code and start the worker anew; `zumo limit rate` helps what comes, not what is held",
+            facts={
+                "nodes": list(nodes),
+                "limits": limits,
+                "code": task.rate_limit if task is not None else None,
+                "changed": code not in ("unknown", now),
+            },
+        )
+    if not told and any(limit for tasks in scene.limits.values() for limit in tasks.values()):
+        raise CannotTell("these workers do not tell what their rate limits hold, nor does this broker")
+
+
+def _held_by_rate(scene: Scene) -> tuple[dict[str, dict[str, Any]], bool]:
+    """By task, then by worker: ids and seconds until the last of them may run; and whether that is told."""
+    held: dict[str, dict[str, Any]] = {}
+    told = False
+    for node, answer in scene.fleet.answers["rate_limited"].items():
+        if not isinstance(answer, dict) or "error" in answer:
+            continue
+        told = True
+        for name, facts in answer.items():
+            last = facts["seconds"] + (len(facts["ids"]) - 1) * facts["every"]
+            held.setdefault(name, {})[node] = {"ids": facts["ids"], "seconds": last}
+    return held, told
+
+
+def _revoked(scene: Scene) -> Iterator[Finding]:
+    listed = {
+        id_
+        for ids in scene.fleet.answers["revoked"].values()
+        for id_ in (ids if isinstance(ids, list) else ())
+    }
+    if not listed:
+        return
+    if not peek.allowed(scene.app):
+        raise CannotTell(
+            f"workers list {len(listed)} revoked tasks; which of them wait, this broker does not tell"
+        )
+    try:
+        waiting = [
+            lying
+            for queue in scene.queues
+            for lying in peek.waiting(scene.app, queue, limit=MOST_READ)
+            if lying.id in listed and scene.concerns(lying.name)
+        ]
+    except BrokerError as error:
+        raise CannotTell(str(error)) from error
+    for name in sorted({lying.name for lying in waiting}):
+        ids = [lying.id for lying in waiting if lying.name == name]
+        yield Finding(
+            "task-revoked",
+            name,
+            f"{len(ids)} calls of {name} that wait were revoked, and will be dropped when a worker takes them",
+            "`zumo actions` says who revoked them and why; call them anew if they are wanted",
+            facts={"ids": ids},
+        )
+
+
+UNREGISTERED = Check("task-unregistered", "a worker does not know a task", _unregistered, after=workers.IDS)
+RATE = Check("rate-limited", "a rate limit holds a task", _rate, after=workers.IDS)
+REVOKED = Check("task-revoked", "tasks that wait were revoked", _revoked, after=workers.IDS)
+CHECKS = (UNREGISTERED, RATE, REVOKED)

@@ -1,0 +1,97 @@
+"""Replace the processes of a pool: new ones are added, then the old ones end when they are idle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from zumolib.control import fleet, remote
+from zumolib.control.plan import Plan
+from zumolib.control.run import Run
+from zumolib.errors import InputError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from zumolib.control.fleet import Fleet
+
+COLUMNS = ("worker", "processes", "busy")
+GROW_SECONDS = 15.0
+END_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recycle(Plan):
+    """New processes for old ones; no task is interrupted."""
+
+    action = "recycle"
+
+    old: Mapping[str, tuple[int, ...]]  # process ids by worker
+
+    def carry_out(self, run: Run) -> None:
+        """Grow each pool by its size, then shrink it by as much: a pool ends its oldest idle ones first."""
+        for node, pids in self.old.items():
+            run.heed()
+            count = {"n": len(pids)}
+            [grown] = remote.command(self.app, "pool_grow", count, nodes=[node])
+            if not grown.ok:
+                run.step(node, grown.text, ok=False)
+                continue
+            remote.seen(partial(self._has, node, 2 * len(pids)), GROW_SECONDS)
+            [shrunk] = remote.command(self.app, "pool_shrink", count, nodes=[node])
+            run.step(node, f"{len(pids)} processes replaced" if shrunk.ok else shrunk.text, ok=shrunk.ok)
+
+    def verify(self, run: Run) -> bool | None:
+        """The workers list none of the old processes."""
+
+        def look() -> bool:
+            now = fleet.snapshot(self.app, nodes=run.succeeded)
+            left = {node: sorted(set(_pids(now, node)) & set(self.old[node])) for node in run.succeeded}
+            run.after["old_processes_left"] = left
+            return not any(left.values())
+
+        return remote.seen(look, END_SECONDS)
+
+    def _has(self, node: str, processes: int) -> bool:
+        return len(_pids(fleet.snapshot(self.app, nodes=[node]), node)) >= processes
+
+
+def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Recycle:
+    """Plan to replace all processes of these workers.
+
+    Raises
+    ------
+    InputError
+        For a worker that does not reply, or whose pool has no processes of its own.
+    """
+    now = seen or fleet.snapshot(app, nodes=list(workers))
+    old = {node: tuple(_pids(now, node)) for node in workers}
+    for node, pids in old.items():
+        if not pids:
+            raise InputError(
+                f"{node} does not reply, or its pool has no processes; only prefork pools can be recycled"
+            )
+    busy = now.tasks[now.tasks["state"] == "active"].groupby("worker").size()
+    rows = [(node, len(pids), int(busy.get(node, 0))) for node, pids in old.items()]
+    return Recycle(
+        app=app,
+        target=", ".join(workers),
+        summary=f"replace the {sum(map(len, old.values()))} processes of {', '.join(workers)}",
+        preview=pd.DataFrame(rows, columns=list(COLUMNS)),
+        caveats=(
+            "for a moment there are twice as many processes",
+            "a busy process is not ended; apply again when it is done",
+        ),
+        asked={"workers": list(workers)},
+        before={"processes": {node: list(pids) for node, pids in old.items()}},
+        old=old,
+    )
+
+
+def _pids(now: Fleet, node: str) -> list[Any]:
+    pids = ((now.answers["stats"].get(node) or {}).get("pool") or {}).get("processes")
+    return list(pids) if isinstance(pids, list) else []

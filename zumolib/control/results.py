@@ -1,0 +1,225 @@
+"""Stored results as a whole: what is there, an expiry for those without one, the oldest deleted.
+
+For result backends on Redis and Valkey, which is where results can fill a memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import redis
+
+from zumolib.control.plan import Plan
+from zumolib.control.run import Run
+from zumolib.errors import BrokerError, InputError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+PAGE = 1_000  # keys in one round trip
+DAY = 86_400  # seconds: the expiry where the app has none, as Celery's own default
+ROOM = 0.75  # of the memory limit: how full it may be after the oldest were deleted
+UNFINISHED = (b"STARTED", b"RETRY", b"PENDING", b"RECEIVED")
+HEAD = 60  # bytes of a result that hold its state
+COLUMNS = {"id": "str", "bytes": "int64", "expires_in": "float64"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One stored result."""
+
+    key: bytes
+    size: int  # bytes of memory
+    expires: float | None  # seconds until it goes by itself; None: never
+    finished: bool
+
+
+def client(app: Celery) -> Any:
+    """Redis's client of the app's result backend.
+
+    Raises
+    ------
+    InputError
+        When results are kept elsewhere.
+    """
+    found = getattr(app.backend, "client", None)
+    if not isinstance(found, redis.Redis):
+        raise InputError(
+            f"results are kept in {type(app.backend).__name__}; this works on Redis and Valkey only"
+        )
+    return found
+
+
+def all_of(app: Celery) -> Iterator[Stored]:
+    """Every stored result, in no order.
+
+    Raises
+    ------
+    BrokerError
+        The result backend does not answer.
+    """
+    server = client(app)
+    prefix = bytes(app.backend.task_keyprefix)
+    try:
+        keys = server.scan_iter(match=prefix + b"*", count=PAGE)
+        while page := list(islice(keys, PAGE)):
+            with server.pipeline(transaction=False) as pipe:
+                for key in page:
+                    pipe.memory_usage(key)
+                    pipe.pttl(key)
+                    pipe.getrange(key, 0, HEAD)
+                told = pipe.execute()
+            for key, size, left, head in zip(page, told[::3], told[1::3], told[2::3], strict=True):
+                if size is not None and left != -2:  # gone meanwhile
+                    finished = not any(state in head for state in UNFINISHED)
+                    yield Stored(key, int(size), None if left == -1 else left / 1_000, finished)
+    except redis.exceptions.RedisError as error:
+        raise BrokerError(f"the result backend does not answer ({error}); start it") from error
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Expire(Plan):
+    """An expiry for results that have none."""
+
+    action = "expire results"
+
+    keys: tuple[bytes, ...]
+    seconds: int
+
+    def carry_out(self, run: Run) -> None:
+        """Set it, where there is still none."""
+        for page, done in _paged(
+            self.app, self.keys, lambda pipe, key: pipe.expire(key, self.seconds, nx=True), run
+        ):
+            for key, set_ in zip(page, done, strict=True):
+                run.step(_id(self.app, key), "expires" if set_ else "gone meanwhile, or has one")
+
+    def verify(self, run: Run) -> bool | None:
+        """None of them is without one."""
+        return not any(found.expires is None for found in all_of(self.app) if found.key in set(self.keys))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Delete(Plan):
+    """A deletion of the oldest results."""
+
+    action = "delete results"
+
+    keys: tuple[bytes, ...]
+    goal: int  # bytes in use afterwards
+
+    def carry_out(self, run: Run) -> None:
+        """Delete them in pages."""
+        for page, done in _paged(self.app, self.keys, lambda pipe, key: pipe.unlink(key), run):
+            for key, deleted in zip(page, done, strict=True):
+                run.step(_id(self.app, key), "deleted" if deleted else "gone meanwhile")
+
+    def verify(self, run: Run) -> bool | None:
+        """The server says that it uses less than its limit."""
+        told = client(self.app).info("memory")
+        run.after |= {name: told[name] for name in ("used_memory", "maxmemory")}
+        return bool(told["used_memory"] < told["maxmemory"]) if told["maxmemory"] else True
+
+
+def expire(app: Celery, *, seconds: float | None = None) -> Expire:
+    """Plan to give every finished result without an expiry one.
+
+    Parameters
+    ----------
+    seconds
+        From now; None takes the app's ``result_expires``, or a day where that is none.
+    """
+    wanted = int(seconds or _seconds(app.conf.result_expires) or DAY)
+    found = [stored for stored in all_of(app) if stored.expires is None]
+    preview = _frame(app, found)
+    return Expire(
+        app=app,
+        target="results",
+        summary=f"let {len(found):,} results expire in {wanted / 3_600:g} h",
+        preview=preview,
+        caveats=("a result that somebody still wants must be fetched until then",),
+        asked={"seconds": wanted},
+        before={"without_expiry": len(found)},
+        keys=tuple(stored.key for stored in found),
+        seconds=wanted,
+    )
+
+
+def delete_oldest(app: Celery, *, room: float = ROOM) -> Delete:
+    """Plan to delete the finished results that would expire first, until the memory has room again.
+
+    Parameters
+    ----------
+    room
+        Share of the memory limit that may be in use afterwards.
+
+    Raises
+    ------
+    InputError
+        When the server has no memory limit.
+    """
+    told = client(app).info("memory")
+    if not told["maxmemory"]:
+        raise InputError("the result backend has no memory limit (maxmemory 0), so nothing need be deleted")
+    goal = int(room * told["maxmemory"])
+    found = sorted(
+        (stored for stored in all_of(app) if stored.finished and stored.expires is not None),
+        key=lambda stored: stored.expires or 0.0,
+    )
+    chosen: list[Stored] = []
+    excess = told["used_memory"] - goal
+    for stored in found:
+        if excess <= 0:
+            break
+        chosen.append(stored)
+        excess -= stored.size
+    enough = (
+        () if excess <= 0 else ("what else is stored there fills it too: results alone do not make room",)
+    )
+    return Delete(
+        app=app,
+        target="results",
+        summary=f"delete the {len(chosen):,} oldest results ({sum(s.size for s in chosen) / 2**20:,.1f} MB)",
+        preview=_frame(app, chosen),
+        caveats=("a deleted result is gone: who waits for it sees PENDING for ever", *enough),
+        asked={"room": room},
+        before={name: told[name] for name in ("used_memory", "maxmemory")},
+        keys=tuple(stored.key for stored in chosen),
+        goal=goal,
+    )
+
+
+def _paged(
+    app: Celery, keys: tuple[bytes, ...], do: Any, run: Run
+) -> Iterator[tuple[tuple[bytes, ...], list[Any]]]:
+    server = client(app)
+    for first in range(0, len(keys), PAGE):
+        run.heed()
+        page = keys[first : first + PAGE]
+        try:
+            with server.pipeline(transaction=False) as pipe:
+                for key in page:
+                    do(pipe, key)
+                done = pipe.execute()
+        except redis.exceptions.RedisError as error:
+            raise BrokerError(
+                f"the result backend does not answer ({error}); start it, then plan anew"
+            ) from error
+        yield page, done
+
+
+def _frame(app: Celery, found: list[Stored]) -> pd.DataFrame:
+    rows = [(_id(app, s.key), s.size, float("nan") if s.expires is None else s.expires) for s in found]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _id(app: Celery, key: bytes) -> str:
+    return key.removeprefix(bytes(app.backend.task_keyprefix)).decode(errors="replace")
+
+
+def _seconds(value: Any) -> float | None:
+    return value.total_seconds() if hasattr(value, "total_seconds") else value

@@ -1,0 +1,126 @@
+"""The deployment that a runbook works on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from zumolib import orm
+from zumolib.checks import BY_ID, Diagnosis, Scene, diagnose
+from zumolib.conf import conf
+from zumolib.errors import InputError
+from zumolib.runbooks.cures import Cures, plans_for
+from zumolib.runbooks.troubles import TROUBLES
+from zumolib.stack.plan import Plan
+from zumolib.stack.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+SETTLE_SECONDS = 40.0  # until a worker is back after its broker was started
+POLL = 1.0
+
+
+@dataclass
+class Bench:
+    """An app and, on the embedded stack, the supervisor of its services."""
+
+    app: Celery
+    name: str  # of the app, as in `celery -A`
+    plan: Plan | None = None  # of the embedded stack; None elsewhere
+    supervisor: Supervisor | None = None  # None also where the embedded stack is down
+    trouble: str = ""  # that was asked for last
+    asked: dict[str, Any] = field(default_factory=dict)  # and how
+    seen: Scene = field(init=False)  # and what was looked at
+
+    def __post_init__(self) -> None:
+        self.seen = self.scene()
+
+    @property
+    def kind(self) -> str:
+        """What is operated on, in words."""
+        if self.plan is None:
+            return "a deployment of its own: services are started and stopped by you"
+        return "the embedded stack" if self.supervisor else "the embedded stack, which is down"
+
+    def scene(self, **asked: Any) -> Scene:
+        """What the checks look at, as of now."""
+        services = None
+        if self.plan is not None:
+            told = self.supervisor.services() if self.supervisor else []
+            services = {service.name: service.state for service in told}
+        return Scene(self.app, services=services, **asked)
+
+    def diagnose(self, trouble: str, **asked: Any) -> Diagnosis:
+        """Ask what may cause a trouble, one of :data:`.troubles.TROUBLES`.
+
+        Parameters
+        ----------
+        task, entry
+            Only what concerns this task, or this entry of the schedule.
+        watch
+            Seconds for which memory is watched.
+        """
+        self.trouble, self.asked, self.seen = trouble, asked, self.scene(**asked)
+        return _diagnose(trouble, self.seen)
+
+    def cures(self, diagnosis: Diagnosis, *, patience: float = 0.0, rate: str = "") -> Cures:
+        """Plan what cures the findings; nothing is touched yet.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait for what only a person can do.
+        rate
+            Another rate limit for a task that is held by the one in the code, as ``10/m``.
+        """
+        return Cures(tuple(step for f in diagnosis.findings for step in plans_for(self, f, patience, rate)))
+
+    def again(self, cures: Cures) -> Diagnosis:
+        """Ask the same checks afresh; after a cure, until they find nothing or a while has passed."""
+        end = time.monotonic() + (SETTLE_SECONDS if cures.applied else 0.0)
+        while True:
+            made = _diagnose(self.trouble, self.scene(**self.asked))
+            if not made.findings or time.monotonic() > end:
+                return made
+            time.sleep(POLL)
+
+
+def _diagnose(trouble: str, scene: Scene) -> Diagnosis:
+    return diagnose(scene, [BY_ID[id_] for id_ in TROUBLES[trouble]])
+
+
+def bind(app: str = "") -> Bench:
+    """The bench of a deployment.
+
+    Parameters
+    ----------
+    app
+        The Celery app, as in ``celery -A``; empty means the setting ``ZUMO_APP``.
+
+    Raises
+    ------
+    InputError
+        When there is no such app.
+    """
+    from celery.app.utils import find_app
+
+    orm.ready()
+    name = app or conf().ZUMO_APP
+    try:
+        found = find_app(name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"app={name!r}: {error}; name it as in `celery -A`") from None
+    home = conf().ZUMO_HOME
+    plan = Plan.load(home)
+    if plan is None or not _same_server(plan.settings["CELERY_BROKER_URL"], str(found.conf.broker_url)):
+        return Bench(found, name)
+    supervisor = Supervisor(home, plan)
+    return Bench(found, name, plan, supervisor if supervisor.pid() is not None else None)
+
+
+def _same_server(one: str, other: str) -> bool:
+    first, second = urlsplit(one), urlsplit(other)
+    return (first.hostname, first.port) == (second.hostname, second.port)

@@ -1,0 +1,206 @@
+"""Which action cures which finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from zumolib import control
+from zumolib.checks import BY_ID, Finding, diagnose
+from zumolib.conf import conf
+from zumolib.control import by_hand, limits, pool, recycle, results, resume, switch
+from zumolib.control.by_hand import ByHand
+from zumolib.errors import ControlError, InputError, ZumoError
+from zumolib.stack import probes, service
+from zumolib.stack.programs import write_configuration
+
+if TYPE_CHECKING:
+    from zumolib.control.plan import Plan
+    from zumolib.control.receipt import Receipt
+    from zumolib.runbooks.bench import Bench
+
+PREVIEW = ("cause", "what will be done", "affects", "cannot guarantee")
+OUTCOME = ("what was done", "state", "outcome", "undo")
+MORE_PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action against one finding; planned when it is looked at, and anew when it is applied."""
+
+    finding: Finding
+    make: Callable[[], Plan]
+
+
+@dataclass
+class Cures:
+    """All actions against a diagnosis, in the order in which they are applied."""
+
+    steps: tuple[Step, ...]
+    receipts: list[Receipt] = field(default_factory=list)
+    undone: list[tuple[str, str, str]] = field(default_factory=list)  # what, state, why
+
+    @property
+    def preview(self) -> pd.DataFrame:
+        """One row an action: ``cause``, ``what will be done``, ``affects`` (things), ``cannot guarantee``."""
+        rows = []
+        for step in self.steps:
+            try:
+                plan = step.make()
+                rows.append((str(step.finding), plan.summary, len(plan.preview), "; ".join(plan.caveats)))
+            except ZumoError as error:
+                rows.append((str(step.finding), f"not possible yet: {error}", 0, ""))
+        return pd.DataFrame(rows, columns=list(PREVIEW))
+
+    @property
+    def applied(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.receipts)
+
+    def apply(self, *, confirmed: bool, reason: str) -> pd.DataFrame:
+        """Apply all of it, each with a receipt; without `confirmed` nothing is touched.
+
+        One that fails does not keep the others from being tried.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``what was done``, ``state``, ``outcome``, ``undo``: one row an action.
+
+        Raises
+        ------
+        InputError
+            When it is confirmed and no reason is given.
+        """
+        if confirmed and self.steps and not reason.strip():
+            raise InputError("reason is empty: write in the parameters why this is done, then run again")
+        for step in self.steps if confirmed else ():
+            try:
+                plan = step.make()
+                if isinstance(plan, ByHand) and not plan.patience:
+                    self.undone.append((plan.summary, "for you", "run it, then run this notebook again"))
+                elif not plan.preview.empty:
+                    self.receipts.append(control.apply(plan, reason=reason, allow=True))
+            except ControlError as error:
+                self.undone.append((str(step.finding), "failed", str(error)))
+            except ZumoError as error:
+                self.undone.append((str(step.finding), "failed", f"{error} (nothing was changed)"))
+        rows = [(made.summary, made.state, made.outcome, made.how_to_undo) for made in self.receipts]
+        rows += [(what, state, why, "") for what, state, why in self.undone]
+        return pd.DataFrame(rows, columns=list(OUTCOME))
+
+
+def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Iterator[Step]:
+    """The actions against one finding; none where only a person can decide."""
+    app, facts = bench.app, finding.facts
+
+    def step(make: Callable[[], Plan]) -> Step:
+        return Step(finding, make)
+
+    match finding.id:
+        case "broker-unreachable" | "broker-refuses-login" | "broker-refuses-vhost" | "results-unreachable":
+            yield step(lambda: _server(bench, finding.id, patience))
+        case "no-worker":
+            yield step(lambda: _process(bench, "worker", finding, patience))
+        case "beat-stopped":
+            yield step(lambda: _process(bench, "beat", finding, patience))
+        case "workers-busy" | "prefetch-held":
+            yield step(lambda: pool.grow(app, [facts["worker"]], MORE_PROCESSES))
+        case "queue-paused":
+            yield step(lambda: resume.plan(app, finding.subject))
+        case "queue-unconsumed":
+            yield step(lambda: _consume(bench, finding.subject))
+        case "task-unregistered":
+            if facts["here"]:
+                yield step(lambda: _process(bench, "worker", finding, patience))
+            elif facts["entries"]:
+                yield step(lambda: switch.plan(app, facts["entries"], on=False))
+        case "rate-limited":
+            # A new start brings the code's rate back and frees what is held. Setting the rate first would
+            # only hide those: they stay with the old one, and workers tell of the new one alone.
+            if facts["changed"]:
+                yield step(lambda: _process(bench, "worker", finding, patience))
+            elif rate:
+                yield step(lambda: limits.rate(app, finding.subject, rate, nodes=facts["nodes"]))
+        case "entry-disabled":
+            yield step(lambda: switch.plan(app, finding.subject, on=True))
+        case "task-leaks" | "process-grew":
+            yield step(lambda: recycle.plan(app, facts["workers"]))
+        case "results-never-expire":
+            yield step(lambda: results.expire(app))
+        case "results-memory-limit":
+            yield step(lambda: results.delete_oldest(app))
+
+
+def _server(bench: Bench, trouble: str, patience: float) -> Plan:
+    """The broker's or the result backend's server, mended."""
+    if bench.plan is not None and bench.supervisor is not None:
+        # Its password is the one of the plan, whatever somebody made of the file or of the running server.
+        write_configuration(bench.plan, conf())
+        plan = bench.plan
+        return service.plan(bench.app, bench.supervisor, "valkey", works=lambda: probes.valkey(plan))
+    return by_hand.plan(
+        bench.app, trouble, command(bench, trouble), done=lambda: _gone(bench, trouble), patience=patience
+    )
+
+
+def _process(bench: Bench, name: str, finding: Finding, patience: float) -> Plan:
+    """A worker, or beat, started anew."""
+    if bench.plan is not None and bench.supervisor is not None:
+        works = {"worker": lambda: probes.worker(bench.app), "beat": lambda: probes.beat(conf().ZUMO_HOME)}
+        return service.plan(bench.app, bench.supervisor, name, works=works[name])
+    return by_hand.plan(
+        bench.app,
+        finding.id,
+        command(bench, finding.id),
+        done=lambda: _gone(bench, finding.id),
+        patience=patience,
+    )
+
+
+def _consume(bench: Bench, queue: str) -> Plan:
+    """Every worker that replies consumes from the queue."""
+    declared = bench.app.amqp.queues[queue]
+    options = {
+        "exchange": declared.exchange.name or None,
+        "exchange_type": declared.exchange.type or "direct",
+        "routing_key": declared.routing_key,
+    }
+    nodes = bench.scene().fleet.replied
+    if not nodes:
+        raise InputError("no worker replies; start one")
+    return resume.plan(bench.app, queue, only=nodes, options=options)
+
+
+def _gone(bench: Bench, id_: str) -> bool:
+    """Whether a fresh look finds the trouble no more."""
+    made = diagnose(
+        bench.scene(**{k: v for k, v in bench.asked.items() if k in ("task", "entry")}), [BY_ID[id_]]
+    )
+    return not made.findings and not any(verdict.untold for verdict in made.verdicts)
+
+
+def command(bench: Bench, trouble: str) -> str:
+    """What a person types where the services are not ours, as the full stack's compose file names them."""
+    if bench.plan is not None:
+        return "zumo up"
+    broker = urlsplit(str(bench.app.conf.broker_url))
+    server = "rabbitmq" if broker.scheme in ("amqp", "amqps", "pyamqp") else "redis"
+    user, vhost = broker.username or "guest", broker.path.removeprefix("/") or "/"
+    return {
+        "broker-unreachable": f"docker compose up -d {server}",
+        "broker-refuses-login": f"docker compose exec {server} rabbitmqctl change_password {user} '<as in .env>'"
+        if server == "rabbitmq"
+        else "docker compose up -d --force-recreate redis",
+        "broker-refuses-vhost": f"docker compose exec rabbitmq sh -c 'rabbitmqctl add_vhost {vhost}; "
+        f'rabbitmqctl set_permissions -p {vhost} {user} ".*" ".*" ".*"\'',
+        "results-unreachable": "docker compose up -d redis",
+        "no-worker": "docker compose up -d celery-worker celery-worker-critical celery-worker-high celery-worker-low",
+        "task-unregistered": "docker compose up -d --build celery-worker",
+        "rate-limited": "docker compose restart celery-worker",
+        "beat-stopped": "docker compose restart celery-beat",
+    }[trouble]

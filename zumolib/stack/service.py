@@ -1,0 +1,91 @@
+"""Start a service of the embedded stack, or start it anew, with a receipt like any other action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from zumolib.control.plan import Plan
+from zumolib.control.run import Run
+from zumolib.stack import probes
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from zumolib.stack.supervisor import Supervisor
+
+COLUMNS = ("service", "state", "will_be")
+SECONDS = 60.0  # until a service does its work
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Start(Plan):
+    """A start of one service; one that runs is ended first."""
+
+    action = "start"
+
+    service: str
+    supervisor: Supervisor = field(repr=False)
+    works: Callable[[], bool] = field(repr=False)  # whether it does its work
+    seconds: float
+
+    def carry_out(self, run: Run) -> None:
+        """Let supervisor end and start it, and wait until it does its work."""
+        self.supervisor.stop_service(self.service)
+        self.supervisor.start_service(self.service)
+        took = probes.wait(self.works, self.seconds)
+        if took is None:
+            run.step(
+                self.service,
+                f"does not do its work after {self.seconds:.0f} s; see `zumo logs {self.service}`",
+                ok=False,
+            )
+        else:
+            run.step(self.service, "works")
+
+    def verify(self, run: Run) -> bool | None:
+        """It does its work."""
+        return self.works()
+
+
+def plan(
+    app: Celery,
+    supervisor: Supervisor,
+    service: str,
+    *,
+    works: Callable[[], bool],
+    seconds: float = SECONDS,
+) -> Start:
+    """Plan to start a service, or to start it anew.
+
+    Parameters
+    ----------
+    works
+        Whether it does its work, seen from outside.
+    seconds
+        How long that may take.
+
+    Raises
+    ------
+    StackError
+        When there is no such service.
+    """
+    state = supervisor.state(service)
+    verb = "start it anew" if state == "RUNNING" else "start it"
+    running = ("what it runs is finished first, for 10 s at most; the rest is delivered again",)
+    return Start(
+        app=app,
+        target=service,
+        summary=f"{verb.replace('it', service)}",
+        preview=pd.DataFrame([(service, state.lower(), "running")], columns=list(COLUMNS)),
+        caveats=running if state == "RUNNING" and service == "worker" else (),
+        asked={"service": service},
+        before={"state": state},
+        service=service,
+        supervisor=supervisor,
+        works=works,
+        seconds=seconds,
+    )
