@@ -141,7 +141,7 @@ def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
     panel.fill("start", "10 min")
     panel.act("Call tests.endless() on queue default at")
     task_id = panel.box.locator(".zumo-following .zumo-hint").inner_text().split()[2]
-    wait_until(lambda: scheduled(stack) == {task_id}, 60, "the worker to hold it")
+    wait_until(lambda: task_id in scheduled(stack), 60, "the worker to hold it")
 
     desk = Desk.at(lab, "51-revoke")
     desk.run_all()
@@ -149,7 +149,7 @@ def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
     panel.fill("older", "a while")
     panel.refuses("older", "write it like 90 s, 10 min")
     panel.fill("older", "")
-    desk.click(panel.row("tests.endless"))
+    desk.click(panel.row(task_id))
     assert "verified: the effect was seen" in panel.act("Terminate (TERM) 1 task of tests.endless")
     assert task_id in stack.app.control.inspect(destination=[NODE], timeout=2).revoked()[NODE]
     assert errors(desk.page) == []

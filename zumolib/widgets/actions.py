@@ -26,6 +26,7 @@ ACTIONS = (
     "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
     "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
 )  # fmt: skip
+IN_RECEIPT = ("outcome", "undo", "affected_count")  # columns that the receipt itself shows
 EMPTY = "No action is on record that matches."
 
 
@@ -42,7 +43,7 @@ class Receipts(Panel):
             ]
         )
         super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
-        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY)
+        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY, without=IN_RECEIPT)
         self._page = w.HTML()
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())

@@ -55,7 +55,7 @@ def grid(
         style="width:100%;margin:0",
         layout={"topStart": "info", "topEnd": "search", "bottomStart": None, "bottomEnd": None},
         language={
-            "info": "_TOTAL_ rows",
+            "info": "_TOTAL_ found",
             "infoFiltered": "of _MAX_",
             "infoEmpty": "no rows match",
             "zeroRecords": "no rows match what was typed",

@@ -43,7 +43,7 @@ def said(value: Any, column: str = "", zone: str = "UTC") -> str:
         return "–"
     if isinstance(value, pd.Timestamp):
         return f"{value.tz_convert(zone):%d %b %H:%M:%S}".replace(" ", "\u00a0")
-    if isinstance(value, bool):
+    if pd.api.types.is_bool(value):
         return "yes" if value else "no"
     if column in SECONDS:
         return duration(float(value))
