@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 from tests.acceptance.stack import Stack
 from tests.browser.acting import Desk
 from tests.browser.lab import Lab, errors
+from tests.browser.tasks import HOSTILE
 from tests.services.processes import process
 from tests.waiting import wait_until
 
@@ -234,3 +235,30 @@ def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: S
     expect(panel.box.locator(f'.zumo-receipt:not([data-receipt="{number}"])')).to_contain_text("verified")
     assert row(stack, ENTRY)["interval"] == before["interval"]
     assert errors(desk.page) == []
+
+
+def test_hostile_texts_are_shown_and_do_nothing(stack: Stack, lab: Lab) -> None:
+    failed = stack.app.send_task("tests.hostile", args=[HOSTILE], kwargs={"fail": True}).id
+    wait_until(lambda: stack.recorded([failed]) == {"FAILURE"}, 60, "the history to know the failure")
+
+    desk = Desk.at(lab, "50-call")
+    desk.run_all()
+    panel = desk.panel("Call a task")
+    panel.fill("task", "tests.hostile")
+    panel.fill("argument_text", HOSTILE)
+    panel.box.locator(".zumo-reason input").fill(HOSTILE)
+    assert "<img src=x" in panel.act("Call tests.hostile(")
+    result = panel.box.locator(".zumo-result")
+    expect(result).to_contain_text("<img src=x")
+    expect(result).to_contain_text("(cut, ")  # of a megabyte
+    assert desk.page.evaluate("window.hacked") is None
+
+    desk = Desk.at(lab, "52-retry")
+    desk.run_all()
+    panel = desk.panel("Retry failed tasks")
+    panel.fill("name", "tests.hostile")
+    expect(panel.row("tests.hostile")).to_contain_text("<img src=x")
+    desk.click(panel.row("tests.hostile"))
+    expect(panel.confirm).to_contain_text("Retry 1 failed task of tests.hostile")
+    assert desk.page.evaluate("window.hacked") is None
+    assert not desk.page.locator(".zumo-panel img").count()
