@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 WHICH = {"rows that I choose": "chosen", "all that match": "all"}
 
 
-class Choosing(Panel):
+class Choosing(Panel, ABC):
     """Filters, the rows that match them, and an action on the chosen ones or on all.
 
     A subclass says what matches (:meth:`matching`) and what is planned for it (:meth:`planned`); both
@@ -49,13 +50,13 @@ class Choosing(Panel):
         )
         self.extra.children = (self.rows.box,)
 
+    @abstractmethod
     def matching(self, values: dict[str, Any]) -> pd.DataFrame:
         """Rows that match the filters; the column ``id`` names them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def planned(self, ids: list[str], values: dict[str, Any]) -> Plan:
         """The action on these."""
-        raise NotImplementedError
 
     def look(self) -> None:
         """Show what matches, and plan for what is chosen of it."""
