@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from zumolib import columns
+from zumolib import columns, masked
 from zumolib.columns import Message, Refused
 
 # Messages are turned into columns in portions of at most so many, or so many bytes: the dictionaries in
@@ -16,9 +16,10 @@ PORTION_BYTES = 4_000_000
 
 
 class Held:
-    """Messages, the latest as they came and all others as columns."""
+    """Messages, the latest as they came and all others as columns, with values under `keys` hidden."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Sequence[str] = ()) -> None:
+        self.keys = tuple(keys)
         self.rows = 0  # events in columns
         self._tables: list[pa.Table] = []
         self._messages: list[Message] = []
@@ -41,9 +42,9 @@ class Held:
         found = columns.find(self._messages)
         self._messages, self._bytes = [], 0
         if found.table.num_rows:
-            self._tables.append(found.table)
+            self._tables.append(masked.table(found.table, self.keys))
             self.rows += found.table.num_rows
-        return found.refused
+        return [Refused(masked.raw(raw, self.keys), reason) for raw, reason in found.refused]
 
     def table(self) -> pa.Table | None:
         """All events in columns; None when there are none."""

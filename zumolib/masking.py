@@ -33,8 +33,8 @@ _OPEN = "([{"
 @lru_cache(maxsize=4096)
 def masked(key: str, keys: Sequence[str] = KEYS) -> bool:
     """Whether values under this key are hidden."""
-    words = _words(key)
-    return any(_within(_words(wanted), words) for wanted in keys)
+    its = words(key)
+    return any(_within(words(wanted), its) for wanted in keys)
 
 
 def mask_value(value: Any, keys: Sequence[str] = KEYS) -> Any:
@@ -101,7 +101,8 @@ def _parameters(function: Callable[..., Any]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=4096)
-def _words(key: str) -> tuple[str, ...]:
+def words(key: str) -> tuple[str, ...]:
+    """A key's words, in lower case: ``apiKey`` and ``api-key`` are both ``("api", "key")``."""
     return tuple(word.lower() for word in _WORD.findall(key))
 
 

@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -29,6 +29,7 @@ from zumolib.errors import BrokerError, HistoryError, InputError
 from zumolib.held import Held
 from zumolib.history import History
 from zumolib.inspection import Depths
+from zumolib.masking import KEYS
 from zumolib.recorder_state import State, StateFile, now
 from zumolib.sources.clock import Clock
 
@@ -67,6 +68,8 @@ class Recorder:
         Delete the oldest days beyond this size, in 10⁹ bytes; None for no limit. It needs `retain_days`.
     management_url
         RabbitMQ's management API, for unacked messages and rates.
+    masked_keys
+        Values under them are hidden before an event is stored; see :mod:`zumolib.masking`.
     clock
         Tells when messages came.
 
@@ -87,6 +90,7 @@ class Recorder:
         retain_days: int | None = None,
         retain_gb: float | None = None,
         management_url: str = "",
+        masked_keys: Sequence[str] = KEYS,
         clock: Clock | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.@-]{1,100}", name):
@@ -102,7 +106,7 @@ class Recorder:
         self._file = StateFile(history.root, name)
         self._clock = clock or Clock()
         self._depths = Depths(app, management_url=management_url)
-        self._held = Held()
+        self._held = Held(masked_keys)
         self._rates: deque[tuple[float, int]] = deque()
         self._errors = sources.errors(app)
 

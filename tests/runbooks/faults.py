@@ -301,7 +301,7 @@ FAULTS = (
     Fault("beat stopped", "beat-does-not-trigger", "beat-stopped", stop_beat, beat_sends, by_hand=start_beat),
     Fault("row disabled", "beat-does-not-trigger", f"entry-disabled ({ENTRY})", disable, entry_is_on),
     Fault("task leaks", "worker-memory-grows", "task-leaks (tests.leaky)", leak, processes_are_new,
-          parameters={"watch": 8}, meanwhile=goes_on_leaking),
+          parameters={"watch": 12}, meanwhile=goes_on_leaking),
     Fault("results at the memory limit", "result-backend-full", "results-memory-limit", fill, has_room,
           clear=lift_limit),
     Fault("results never expire", "result-backend-full", "results-never-expire", forever, all_expire,

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from celery import Celery
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from zumolib.checks import BY_ID, CHECKS, CannotTell, Check, Finding, Scene, diagnose, memory
 from zumolib.checks.check import SEVERITIES
@@ -142,16 +144,30 @@ def watched(sizes: list[float], runs: list[dict[str, int]], pids: list[int] | No
     return frame
 
 
+LEAKY = [0, 1, 1, 2, 3, 3, 5, 5, 6, 8, 8, 9, 10, 12]
+CLEAN = [0, 3, 4, 4, 5, 9, 9, 14, 15, 15, 18, 21, 26, 27]
+BOTH = [{"leaky": a, "clean": b} for a, b in zip(LEAKY, CLEAN, strict=True)]
+
+
 def test_growth_goes_to_the_task_whose_runs_it_follows() -> None:
-    leaky = [0, 1, 1, 2, 3, 3, 5]
-    clean = [0, 3, 4, 4, 5, 9, 9]
-    frame = watched(
-        [100 + 12.0 * n for n in leaky],
-        [{"leaky": a, "clean": b} for a, b in zip(leaky, clean, strict=True)],
-    )
-    per_run = memory.growth(frame)
-    assert per_run["leaky"] == pytest.approx(12, abs=0.01)
-    assert per_run["clean"] == pytest.approx(0, abs=0.01)
+    per_run = memory.growth(watched([100 + 12.0 * n for n in LEAKY], BOTH))
+    assert per_run.to_dict() == {"leaky": pytest.approx(12, rel=0.1)}
+
+
+def test_two_that_leak_are_both_told() -> None:
+    sizes = [100 + 12.0 * a + 3 * b for a, b in zip(LEAKY, CLEAN, strict=True)]
+    assert memory.growth(watched(sizes, BOTH)).to_dict() == {
+        "leaky": pytest.approx(12),
+        "clean": pytest.approx(3),
+    }
+
+
+@settings(deadline=None)
+@given(caught=st.sets(st.sampled_from(range(1, 13, 2)), max_size=3), kept=st.floats(0, 20))
+def test_what_a_task_holds_only_while_it_runs_is_no_growth(caught: set[int], kept: float) -> None:
+    """Samples that catch the other task at work, and an allocator that keeps a little for later."""
+    sizes = [100 + 12.0 * n + (20 if at in caught else kept if at > 3 else 0) for at, n in enumerate(LEAKY)]
+    assert list(memory.growth(watched(sizes, BOTH)).index) == ["leaky"]
 
 
 def test_no_growth_where_nothing_ran_nothing_grew_or_a_process_was_replaced() -> None:

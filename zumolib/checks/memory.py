@@ -22,7 +22,9 @@ MB = 2**20
 GROWN = 250 * MB  # a process this much bigger than its parent holds what it should have given back
 LEAK_PER_RUN = MB // 2  # smaller growth is an allocator's noise
 LEAST_RUNS = 3
-EVERY = 0.5  # seconds between samples
+EVERY = 0.25  # seconds between samples
+LATER = 4  # samples that show whether what a process had before was given back
+UNEXPLAINED = 0.25  # of the squares that may be left for one more task to be blamed
 COLUMNS = {"seconds": "float64", "worker": "str", "pid": "int64", "mb": "float64"}
 
 
@@ -86,19 +88,36 @@ def _watch(scene: Scene) -> pd.DataFrame:
 def growth(frame: pd.DataFrame) -> pd.Series:
     """How much each task adds to its process, in MB a run: the least squares over the watched time.
 
-    What a process that was replaced meanwhile gave back does not count against the others.
+    What a process gave back later does not count: neither what a task held only while it ran, nor what a
+    replaced process had. A task is blamed only where the others do not explain the growth as well.
     """
-    if frame.empty:
-        return pd.Series(dtype="float64")
-    steps = frame.pivot(index="seconds", columns="pid", values="mb").diff()
-    grown = steps.clip(lower=0).sum(axis=1).cumsum().to_numpy()
+    nothing = pd.Series(dtype="float64")
+    if frame["seconds"].nunique() <= LATER:
+        return nothing
+    wide = frame.pivot(index="seconds", columns="pid", values="mb")
+    kept = wide[::-1].cummin()[::-1][:-LATER]  # the least that it is from then on
+    grown = kept.diff().clip(lower=0).sum(axis=1).cumsum().to_numpy()
     runs = pd.DataFrame(frame.attrs["runs"]).fillna(0)
-    ran = (runs - runs.iloc[0]).iloc[-len(grown) :]
+    ran = (runs - runs.iloc[0]).iloc[-len(wide) :][:-LATER]
     ran = ran.loc[:, ran.iloc[-1] >= LEAST_RUNS]
     if ran.empty or not grown[-1]:
-        return pd.Series(dtype="float64")
+        return nothing
+    left, blamed, per_run = float(grown @ grown), list[str](), nothing
+    while len(blamed) < ran.shape[1]:
+        fits = {name: _fit(ran[[*blamed, name]], grown) for name in ran.columns if name not in blamed}
+        name = min(fits, key=lambda name: fits[name][1])
+        made, error = fits[name]
+        if error > left * UNEXPLAINED or made.min() * MB < LEAK_PER_RUN:
+            break
+        blamed, per_run, left = [*blamed, name], made, error
+    return per_run.sort_values(ascending=False)
+
+
+def _fit(ran: pd.DataFrame, grown: np.ndarray) -> tuple[pd.Series, float]:
+    """MB a run of these tasks, and the squares that they leave."""
     per_run, *_ = np.linalg.lstsq(ran.to_numpy(dtype="float64"), grown, rcond=None)
-    return pd.Series(per_run, index=ran.columns).sort_values(ascending=False)
+    error = grown - ran.to_numpy() @ per_run
+    return pd.Series(per_run, index=ran.columns), float(error @ error)
 
 
 def _leaks(scene: Scene) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ def record(name: str, app_name: str | None) -> None:
         retain_days=conf().ZUMO_HISTORY_DAYS,
         retain_gb=conf().ZUMO_HISTORY_GB,
         management_url=conf().RABBITMQ_MANAGEMENT_URL,
+        masked_keys=conf().ZUMO_MASKED_KEYS,
     ).run(stop)
 
 

@@ -77,6 +77,10 @@ def follow(
             if changed is not None:
                 changed(changes[-1])
 
+    def told(meta: dict[str, Any]) -> None:
+        if meta.get("task_id") == task_id:  # Celery passes on what it hears of every task that was sent from here
+            note(str(meta.get("status")))
+
     end = time.monotonic() + timeout
     with backend_errors(app):
         if (state := str(result.state)) != "PENDING":  # what has happened before anybody followed it
@@ -86,7 +90,7 @@ def follow(
                 timeout=max(0.001, end - time.monotonic()),
                 propagate=False,
                 interval=0.1,
-                on_message=lambda meta: note(str(meta.get("status"))),
+                on_message=told,
             )
         except NotReady:
             note(str(result.state))

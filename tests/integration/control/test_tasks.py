@@ -49,6 +49,14 @@ def test_a_call_runs_and_is_followed_to_its_result(system: System) -> None:
     assert receipt.how_to_undo == "cannot be undone"
 
 
+def test_a_call_is_followed_among_others(system: System) -> None:
+    plan = control.call.plan(system.app, "tests.sleepy", [1.5])
+    control.apply(plan)
+    system.app.send_task("tests.flaky", ["value", 1])
+    found = control.follow(system.app, plan.task_id, timeout=30)
+    assert [change.state for change in found.changes if change.state != "PENDING"] == ["STARTED", "SUCCESS"]
+
+
 def test_a_call_that_takes_longer_is_given_up_and_goes_on(system: System) -> None:
     plan = control.call.plan(system.app, "tests.sleepy", [2.0])
     control.apply(plan)

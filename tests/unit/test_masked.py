@@ -1,0 +1,81 @@
+"""What is hidden in recorded events: the same as text by text, found without reading each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zumolib import events, held, masked
+from zumolib.columns import Message
+from zumolib.masking import KEYS, MASK, mask_text
+
+NAMES = st.sampled_from(
+    [*KEYS, "accessToken", "db-password", "API KEY", "a_pi_key", "discard", "user", "x", "ключ", "Card2"]
+)
+PAIRS = st.tuples(NAMES, st.text(max_size=8), st.sampled_from(["'{}': '{}'", '"{}": "{}"', "{}={}"]))
+TEXTS = st.lists(PAIRS | st.text(max_size=30), max_size=4).map(
+    lambda parts: ", ".join(part if isinstance(part, str) else part[2].format(*part[:2]) for part in parts)
+)
+
+
+def rows(texts: list[str | None], column: str = "args") -> pa.Table:
+    empty: dict[str, Any] = dict.fromkeys(events.SCHEMA.names)
+    return events.table([{**empty, "type": "task-sent", column: text} for text in texts])
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(TEXTS | st.none(), max_size=6),
+    more=st.lists(TEXTS, max_size=3),
+    keys=st.sets(NAMES) | st.just(KEYS),
+)
+def test_a_table_is_masked_as_its_texts_are(texts: list[str | None], more: list[str], keys: Any) -> None:
+    both = pa.concat_tables([rows(texts), rows(list(more))])  # two chunks
+    found = masked.table(both, tuple(keys))
+    assert found.schema == events.SCHEMA
+    assert found["args"].to_pylist() == [text and mask_text(text, tuple(keys)) for text in [*texts, *more]]
+    assert found.drop_columns(["args"]).equals(both.drop_columns(["args"]))
+
+
+@pytest.mark.parametrize("column", masked.COLUMNS)
+def test_every_column_of_text_is_looked_through(column: str) -> None:
+    found = masked.table(rows(["{'password': 'hunter2', 'user': 'ann'}"], column), KEYS)
+    assert found[column].to_pylist() == [f"{{'password': '{MASK}', 'user': 'ann'}}"]
+
+
+def message(body: bytes) -> Message:
+    return Message(body, 1_790_000_000.0)
+
+
+EVENT = (
+    b'{"type": "task-received", "uuid": "%d", "timestamp": 1789999999.0, "name": "t",'
+    b' "args": "()", "kwargs": "{\'card\': \'4242\'}", "strange": {"token": "t0ps3cret"}}'
+)
+
+
+@pytest.mark.parametrize("count", [1, 100], ids=["rows", "columns"])
+def test_what_is_held_is_masked_whichever_way_it_came(count: int) -> None:
+    its = held.Held(KEYS)
+    its.add(message(EVENT % number) for number in range(count))
+    assert its.convert() == []
+    table = its.table()
+    assert table is not None
+    assert set(table["kwargs"].to_pylist()) == {f"{{'card': '{MASK}'}}"}
+    assert "t0ps3cret" not in str(table["extra"].to_pylist())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"token": "t0ps3cret"}', b'"token=t0ps3cret"', b"\xfftoken=t0ps3cret"],
+    ids=["dict", "text", "bytes"],
+)
+def test_what_is_kept_aside_is_masked(body: bytes) -> None:
+    its = held.Held(KEYS)
+    its.add([message(body)])
+    [refused] = its.convert()
+    assert "t0ps3cret" not in str(refused.raw)
+    assert MASK in str(refused.raw)
