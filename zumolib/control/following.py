@@ -78,7 +78,8 @@ def follow(
                 changed(changes[-1])
 
     def told(meta: dict[str, Any]) -> None:
-        if meta.get("task_id") == task_id:  # Celery passes on what it hears of every task that was sent from here
+        # Celery passes on what it hears of every task that was sent from here.
+        if meta.get("task_id") == task_id:
             note(str(meta.get("status")))
 
     end = time.monotonic() + timeout
