@@ -9,7 +9,7 @@ import duckdb
 
 from zumolib import queries
 from zumolib.errors import HistoryError
-from zumolib.history import view
+from zumolib.history import doubts, view
 from zumolib.history.fold import whole
 from zumolib.history.place import Place
 from zumolib.history.view import View
@@ -50,6 +50,7 @@ class Reader:
                 # A file that went between the listing and the reading is not listed the next time.
                 self.doubted |= doubted | (gone & missing)
                 missing |= gone
+                doubts.note(self.place.root, self.doubted)
                 if not doubted and not gone and not isinstance(error, duckdb.IOException):
                     raise
         raise HistoryError(f"{self.place.url} cannot be read: {failure}") from failure

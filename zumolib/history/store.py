@@ -54,6 +54,7 @@ class History:
     """
 
     def __init__(self, root: Path | str) -> None:
+        self.address = root
         self.place = opened(root)
         self.root = self.place.root
         self._reader = Reader(self.place)

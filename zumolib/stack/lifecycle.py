@@ -18,6 +18,7 @@ from zumolib import conf as settings
 from zumolib import recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
+from zumolib.history import soundness
 from zumolib.stack import orphans, probes
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
@@ -168,7 +169,8 @@ def status() -> dict[str, Any]:
     dict
         ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
         ``uptime_seconds``, ``port``, ``log``), ``queues`` (messages ready by queue, None when the broker
-        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`).
+        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
+        ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`).
     """
     conf = settings.conf()
     plan = Plan.load(conf.ZUMO_HOME)
@@ -195,6 +197,7 @@ def status() -> dict[str, Any]:
         ],
         "queues": _ready(conf) if running else None,
         "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
+        "history": asdict(soundness.look(conf.history)),
     }
 
 
