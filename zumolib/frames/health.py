@@ -143,6 +143,11 @@ def beat(history: History, at: datetime) -> Finding:
         )
     should = due["at"].iloc[-1].to_pydatetime()
     [row] = ask(history, "dispatches", window, {}, {}).to_pylist()
+    how = ""
+    if row["last"] is None:
+        # A foreign app's events do not name the entry.
+        [row] = ask(history, "dispatches", window, {}, {}, entries=True).to_pylist()
+        how = ", by name and time"
     last = row["last"]
     remedy = "look at beat's log and at the recorder's; `zumo up` starts what is missing"
     if last is None:
@@ -151,7 +156,7 @@ def beat(history: History, at: datetime) -> Finding:
     if last < should - BEAT_LATE:
         missed = int((due["at"] > last).sum())
         return Finding("beat", DOWN, f"last dispatch {age} ago; {missed:,} firings were due since", remedy)
-    return Finding("beat", OK, f"last dispatch {age} ago")
+    return Finding("beat", OK, f"last dispatch {age} ago{how}")
 
 
 def recorder(history: History, at: datetime) -> Finding:

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.frames.test_scheduled import NOON, entries
 from tests.unit.frames.told import Told, write
+from zumolib.firings import Cron
 from zumolib.frames import health
+from zumolib.frames import schedule as health_schedule
+from zumolib.frames.scheduled import Scheduled
 from zumolib.history import History
 from zumolib.recorder_state import State, StateFile
 
@@ -91,3 +95,16 @@ def test_files_are_shown_where_something_is_wrong_with_them(tmp_path: Path) -> N
     assert (found.component, found.state) == ("history", "warning")
     assert "1 file is damaged" in found.detail
     assert found.remedy.startswith("look at the disk")
+
+
+def test_the_beat_of_a_foreign_app_is_seen_by_name_and_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = entries(("quarterly", "a.task", Cron("*/15")))
+    monkeypatch.setattr(health_schedule, "entries", lambda: known)
+    at = NOON + timedelta(minutes=20)
+    write(tmp_path, [Told(NOON + timedelta(minutes=15, seconds=1), 1, 2, 3)])
+    assert health.beat(History(tmp_path), at).state == "down", "nobody told of a dispatch"
+    found = health.beat(Scheduled(tmp_path, lambda: known), at)
+    assert (found.state, found.detail) == ("ok", "last dispatch 5 min ago, by name and time")
+    assert health.beat(Scheduled(tmp_path, lambda: known), at + timedelta(hours=1)).state == "down"
