@@ -25,6 +25,7 @@ from zumolib.stack.supervisor import Supervisor
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
+ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
 
 def up(say: Say) -> Plan:
@@ -111,11 +112,15 @@ def _recorder_is_fresh(conf: Conf, supervisor: Supervisor, began: float) -> bool
 
 
 def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say: Say) -> None:
+    ends: set[float] = set()
+
     def settled() -> bool:
         if condition():
             return True
         service = next(service for service in supervisor.services() if service.name == name)
-        if service.state == "FATAL":
+        if service.state == "BACKOFF":
+            ends.add(service.ended)
+        if service.state == "FATAL" or len(ends) >= ATTEMPTS:
             raise StackError(f"{name} does not stay up; read {service.log}")
         return False
 
