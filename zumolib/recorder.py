@@ -256,6 +256,7 @@ class Recorder:
             if self.retain_days is not None:
                 self.history.retain(days=self.retain_days, gigabytes=self.retain_gb, now=at)
             self.state.files = ""
+            pa.default_memory_pool().release_unused()
         except HistoryError as error:
             if not self.state.files:
                 logger.warning("Files were not merged: %s", error)
