@@ -23,7 +23,7 @@ from benchmarks.consumers import Counter
 from tests.services.valkey import Valkey
 from zumolib.history import fold
 from zumolib.history.manifest import newest
-from zumolib.history.place import Folder
+from zumolib.history.place import Folder, Place
 
 GROWTH = 1.2  # by which the memory at the end may be above that after a tenth
 SHARES = (0.1, 0.2, 0.5, 1.0)  # of the events
@@ -63,7 +63,7 @@ def measure(checkpoints: Sequence[int]) -> list[tuple[int, float, float]]:
                         while counter.get() < sent - PORTION // 2:
                             peak = max(peak, _mib(child))
                             time.sleep(0.05)
-                    while counter.get() < sent or fold.waiting(place, newest(place))[0]:
+                    while counter.get() < sent or not _at_rest(place):
                         peak = max(peak, _mib(child))
                         time.sleep(0.2)
                     found.append((sent, _mib(child), peak))
@@ -71,6 +71,12 @@ def measure(checkpoints: Sequence[int]) -> list[tuple[int, float, float]]:
                 return found
         finally:
             server.remove()
+
+
+def _at_rest(place: Place) -> bool:
+    """Whether everything is folded and nobody works in the background."""
+    with place.alone() as nobody:
+        return nobody and not fold.waiting(place, newest(place))[0]
 
 
 @contextmanager
