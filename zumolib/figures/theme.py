@@ -12,6 +12,7 @@ import re
 import plotly.graph_objects as go
 import plotly.io as pio
 
+from zumolib.figures import light
 from zumolib.figures.words import literal
 
 NAME = "zumo"
@@ -101,7 +102,7 @@ def register() -> None:
     )  # fmt: skip
     pio.templates.default = NAME
     # JupyterLab draws this; unlike an HTML renderer's output it stays small and the same at every run.
-    pio.renderers.default = "plotly_mimetype"
+    light.renderers().default = "plotly_mimetype"
 
 
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:
