@@ -58,6 +58,7 @@ def wrong_password(d: Any) -> None:
         return
     server = d.results
     server.config_set("requirepass", "another")
+    server.config_rewrite()  # into its file too
     server.client_kill_filter(_type="normal", skipme=True)
 
 
