@@ -226,6 +226,7 @@ def entry_is_on(d: Any) -> bool:
 
 
 pids: list[int] = []
+TURNS = 5  # runs of one task before the other's: who runs together cannot be told apart
 
 
 def leak(d: Any) -> None:
@@ -242,25 +243,31 @@ def leak(d: Any) -> None:
 
 @contextmanager
 def goes_on_leaking(d: Any) -> Iterator[None]:
-    """The task runs on, among others, until its processes are replaced."""
+    """The task runs on, in turns with another one, until its processes are replaced."""
     over = Event()
     app = d.app
 
     def send() -> None:
         turn = 0
-        while not over.wait(0.5) and not processes_are_new(d):
-            app.send_task("tests.leaky", (12,))
-            for _ in range(1 + turn % 5):
-                app.send_task("tests.clean", (20,))
+        while not over.wait(0.25):
+            name, megabytes = ("tests.clean", 20) if turn // TURNS % 2 else ("tests.leaky", 12)
+            app.send_task(name, (megabytes,))
             turn += 1
 
-    thread = Thread(target=send)
-    thread.start()
+    def look() -> None:
+        while not over.wait(0.5):
+            if processes_are_new(d):
+                over.set()
+
+    threads = [Thread(target=send), Thread(target=look)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def processes_are_new(d: Any) -> bool:

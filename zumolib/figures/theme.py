@@ -113,7 +113,7 @@ def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figur
     )
 
 
-def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
+def empty(title: str, *, remedy: str, note: str = "", height: int = 220) -> go.Figure:
     """A figure in place of one that has nothing to show; it says what to do next, `commands` in bold."""
     figure = go.Figure()
     figure.add_annotation(
@@ -126,4 +126,4 @@ def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
         font={"size": 14},
     )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    return titled(figure, title, note=note, height=220)
+    return titled(figure, title, note=note, height=height)
