@@ -162,6 +162,14 @@ def test_two_that_leak_are_both_told() -> None:
     }
 
 
+def test_two_that_always_run_together_are_not_told_apart() -> None:
+    together = [{"leaky": n, "clean": 3 * n} for n in range(12)]
+    per_run = memory.growth(watched([100 + 12.0 * n for n in range(12)], together))
+    assert per_run.attrs["alike"] == ["clean", "leaky"]
+    apart = memory.growth(watched([100 + 12.0 * n for n in LEAKY], BOTH))
+    assert apart.attrs["alike"] == []
+
+
 @settings(deadline=None)
 @given(caught=st.sets(st.sampled_from(range(1, 13, 2)), max_size=3), kept=st.floats(0, 20))
 def test_what_a_task_holds_only_while_it_runs_is_no_growth(caught: set[int], kept: float) -> None:
