@@ -96,7 +96,7 @@ class Actions:
     def _repr_html_(self) -> str:
         if self.frame.empty:
             return f'<p style="font-family:{theme.FONT}"><em>{escape(self.empty)}</em></p>'
-        told = self.frame.loc[:, self.frame.ne("").any()]
+        told = self.frame[[column for column in self.frame if (self.frame[column] != "").any()]]
         head = "".join(f'<th style="text-align:left">{escape(str(c))}</th>' for c in told.columns)
         rows = "".join(
             "<tr>" + "".join(f'<td style="text-align:left">{escape(str(v))}</td>' for v in row) + "</tr>"
