@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -32,10 +32,12 @@ class Fault:
     on: tuple[type, ...] = (Embedded, Full)
     by_hand: Callable[[Any], None] | None = None  # what the person does on a deployment of their own
     parameters: dict[str, Any] = field(default_factory=dict)
+    briefly: dict[str, Any] = field(default_factory=dict)  # parameters of a run that finds nothing to do
     meanwhile: Callable[[Any], AbstractContextManager[None]] = (
         nullcontext  # work that goes on during the diagnosis
     )
     clear: Callable[[Any], None] = nothing  # what the cure rightly leaves
+    kernel: bool = True  # is also tried by nbval
 
 
 def stop_broker(d: Any) -> None:
@@ -52,15 +54,40 @@ def answers(d: Deployment) -> bool:
 
 def wrong_password(d: Any) -> None:
     if isinstance(d, Full):
-        d.password("another")
+        d.rabbitmqctl("change_password", "guest", "another")
         return
     server = d.results
     server.config_set("requirepass", "another")
+    server.config_rewrite()  # into its file too
     server.client_kill_filter(_type="normal", skipme=True)
 
 
 def right_password(d: Full) -> None:
-    d.password("guest")
+    d.rabbitmqctl("change_password", "guest", "guest")
+
+
+def refuse_vhost(d: Full) -> None:
+    d.rabbitmqctl("clear_permissions", "-p", "/", "guest")
+
+
+def allow_vhost(d: Full) -> None:
+    d.rabbitmqctl("set_permissions", "-p", "/", "guest", ".*", ".*", ".*")
+
+
+def stop_worker(d: Any) -> None:
+    d.stop("worker")
+
+
+def start_worker(d: Full) -> None:
+    d.start("worker")
+
+
+def stop_results(d: Full) -> None:
+    d.stop("results")
+
+
+def start_results(d: Full) -> None:
+    d.server.start()
 
 
 def run_a_task(d: Deployment) -> bool:
@@ -71,13 +98,13 @@ def run_a_task(d: Deployment) -> bool:
 def other_queues(d: Any) -> None:
     """Only `emails` and `payments` are consumed, without a receipt."""
     for queue in sorted(d.consumed() - {"emails", "payments"}):
-        d.app.control.cancel_consumer(queue, reply=True, timeout=1.0, destination=[d.node()])
+        d.app.control.cancel_consumer(queue, reply=True, timeout=1.0, destination=[d.node])
     assert d.consumed() == {"emails", "payments"}
 
 
 def started_with_other_queues(d: Full) -> None:
     d.restart("worker", "-Q", "emails,payments")
-    d.node()
+    d.wait_for_worker()
 
 
 def all_consumed(d: Deployment) -> bool:
@@ -117,16 +144,16 @@ def remove_unknown_entry(d: Any) -> None:
 
 def older_worker(d: Full) -> None:
     d.restart("worker", "-I", "tests.runbooks.leaky", app="zumolib")
-    d.node()
+    d.wait_for_worker()
 
 
 def newer_worker(d: Full) -> None:
     d.restart("worker")
-    d.node()
+    d.wait_for_worker()
 
 
 def late_is_registered(d: Full) -> bool:
-    return "tests.late" in str(d.inspect().registered()[d.node()])
+    return "tests.late" in str(d.inspect().registered()[d.node])
 
 
 held: list[Any] = []
@@ -134,7 +161,7 @@ held: list[Any] = []
 
 def limit(d: Any) -> None:
     """A rate set while the worker runs, and calls that it holds."""
-    d.app.control.rate_limit(PLAIN, "1/h", destination=[d.node()], reply=True, timeout=1.0)
+    d.app.control.rate_limit(PLAIN, "1/h", destination=[d.node], reply=True, timeout=1.0)
     held[:] = [d.app.send_task(PLAIN) for _ in range(4)]
     wait_until(lambda: sum(call.state == "SUCCESS" for call in held) == 1, 20, "the one that may run")
 
@@ -167,10 +194,9 @@ def beat_sends(d: Any) -> bool:
         f"PeriodicTask.objects.update_or_create(name='proof', defaults=dict(task={PLAIN!r}, interval=often, "
         "queue='hr', enabled=True))"
     )
-    node = d.node()
 
     def runs() -> int:
-        return int(d.inspect().stats()[node]["total"].get(PLAIN, 0))
+        return int(d.inspect().stats()[d.node]["total"].get(PLAIN, 0))
 
     before = runs()
     try:
@@ -200,43 +226,53 @@ def entry_is_on(d: Any) -> bool:
 
 
 pids: list[int] = []
+TURNS = 5  # runs of one task before the other's: who runs together cannot be told apart
 
 
 def leak(d: Any) -> None:
     """Processes that hold what earlier runs left."""
-    node = d.node()
-    pids[:] = d.inspect().stats()[node]["pool"]["processes"]
-    calls = [d.app.send_task("tests.leaky", (40,)) for _ in range(16)]
-    wait_until(lambda: d.inspect().stats()[node]["total"].get("tests.leaky", 0) >= len(calls), 30, "the leak")
+    stats = d.inspect().stats()[d.node]
+    pids[:], before = stats["pool"]["processes"], stats["total"].get("tests.leaky", 0)
+    app = d.app
+    for _ in range(16):
+        app.send_task("tests.leaky", (40,))
+    wait_until(
+        lambda: d.inspect().stats()[d.node]["total"].get("tests.leaky", 0) >= before + 16, 30, "the leak"
+    )
 
 
 @contextmanager
 def goes_on_leaking(d: Any) -> Iterator[None]:
-    """The task runs on, among others, until its processes are replaced."""
+    """The task runs on, in turns with another one, until its processes are replaced."""
     over = Event()
     app = d.app
-    count = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.filter(action='recycle').count()"
-    before = d.driver.do(count)
 
     def send() -> None:
         turn = 0
-        while not over.wait(0.5) and d.driver.do(count) == before:
-            app.send_task("tests.leaky", (12,))
-            for _ in range(1 + turn % 5):
-                app.send_task("tests.clean", (20,))
+        while not over.wait(0.25):
+            name, megabytes = ("tests.clean", 20) if turn // TURNS % 2 else ("tests.leaky", 12)
+            app.send_task(name, (megabytes,))
             turn += 1
 
-    thread = Thread(target=send)
-    thread.start()
+    def look() -> None:
+        while not over.wait(0.5):
+            if processes_are_new(d):
+                over.set()
+
+    threads = [Thread(target=send), Thread(target=look)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def processes_are_new(d: Any) -> bool:
-    return not set(d.inspect().stats()[d.node()]["pool"]["processes"]) & set(pids)
+    told = wait_until(d.inspect().stats, 30, "the worker's statistics")
+    return not set(told[d.node]["pool"]["processes"]) & set(pids)
 
 
 def fill(d: Any) -> None:
@@ -287,6 +323,10 @@ FAULTS = (
           by_hand=start_broker),
     Fault("wrong password", "worker-does-not-connect", "broker-refuses-login", wrong_password, run_a_task,
           by_hand=right_password),
+    Fault("virtual host refused", "worker-does-not-connect", "broker-refuses-vhost", refuse_vhost, run_a_task,
+          on=(Full,), by_hand=allow_vhost, kernel=False),
+    Fault("worker stopped", "worker-does-not-connect", "no-worker", stop_worker, answers, by_hand=start_worker,
+          kernel=False),
     Fault("queues taken from the worker", "tasks-not-executed", UNCONSUMED, other_queues, all_consumed,
           on=(Embedded,)),
     Fault("worker started on the wrong queues", "tasks-not-executed", UNCONSUMED, started_with_other_queues,
@@ -301,9 +341,24 @@ FAULTS = (
     Fault("beat stopped", "beat-does-not-trigger", "beat-stopped", stop_beat, beat_sends, by_hand=start_beat),
     Fault("row disabled", "beat-does-not-trigger", f"entry-disabled ({ENTRY})", disable, entry_is_on),
     Fault("task leaks", "worker-memory-grows", "task-leaks (tests.leaky)", leak, processes_are_new,
-          parameters={"watch": 12}, meanwhile=goes_on_leaking),
+          parameters={"watch": 12}, briefly={"watch": 3}, meanwhile=goes_on_leaking),
+    Fault("result backend stopped", "result-backend-full", "results-unreachable", stop_results, run_a_task,
+          on=(Full,), by_hand=start_results, kernel=False),
     Fault("results at the memory limit", "result-backend-full", "results-memory-limit", fill, has_room,
           clear=lift_limit),
     Fault("results never expire", "result-backend-full", "results-never-expire", forever, all_expire,
           clear=lift_limit),
 )  # fmt: skip
+
+SERVICES = ("worker-does-not-connect", "beat-does-not-trigger", "result-backend-full")
+WORK = ("tasks-not-executed", "worker-memory-grows")
+
+
+def by_nbval(kind: type, runbooks: Sequence[str]) -> list[Fault]:
+    """Faults that are tried in a kernel: each on the first of its deployments."""
+    return [f for f in FAULTS if f.kernel and f.on[0] is kind and f.runbook in runbooks]
+
+
+def by_interruption(kind: type, runbooks: Sequence[str]) -> list[Fault]:
+    """Faults whose runbook is interrupted: each on the last of its deployments, and wherever its cure is another."""
+    return [f for f in FAULTS if (f.on[-1] is kind or (f.by_hand and kind in f.on)) and f.runbook in runbooks]

@@ -91,6 +91,12 @@ class Scene:
             raise CannotTell(str(error)) from error
         return Fleet(at, tuple(sorted(answers["stats"])), answers, self.app)
 
+    @property
+    def replied(self) -> int | None:
+        """How many workers replied; None where they have not been asked, or nobody did."""
+        asked: Fleet | None = self.__dict__.get("fleet")
+        return len(asked.replied) or None if asked is not None else None
+
     @cached_property
     def ready(self) -> dict[str, int | None]:
         """Messages ready by queue; None where the broker does not tell."""

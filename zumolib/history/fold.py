@@ -30,7 +30,7 @@ from zumolib.queries import query
 logger = logging.getLogger(__name__)
 
 # One step takes no more than this, so that its memory is bounded whatever has piled up.
-STEP_ROWS = 1_000_000
+STEP_ROWS = 250_000
 STEP_BYTES = 100_000_000
 
 
