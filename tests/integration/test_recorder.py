@@ -16,7 +16,7 @@ from celery import Celery
 
 from tests.integration import tiny
 from tests.services.processes import end, process
-from tests.services.rabbitmq import RabbitMQ
+from tests.services.rabbitmq import RabbitMQ, rabbitmq
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib import dispatch, sources
@@ -303,3 +303,21 @@ def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> Non
     frame = tasks(tmp_path).set_index("task_id")
     assert frame.loc[task_id, "entry"] == "nightly"
     assert frame.loc[task_id, "state"] == "PENDING"
+
+
+def test_a_queue_that_was_full_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(dispatch, "MAXLEN", 20)
+    with rabbitmq() as url:
+        app = tiny.make(url)
+        sources.connect(app, "one").close()  # declares the queue
+        app.tasks["tiny.double"].delay(0)
+        with recording(app, tmp_path / "first") as found:
+            wait_until(lambda: found.state.events > 0, 20, "it records")
+        assert found.state.overflow is None
+        for number in range(30):
+            app.tasks["tiny.double"].delay(number)
+        with recording(app, tmp_path / "second") as found:
+            wait_until(lambda: found.state.events >= 20, 20, "what was kept is recorded")
+        assert found.state.overflow is not None
+        assert state(tmp_path / "second")["overflow"] == found.state.overflow
+        assert len(tasks(tmp_path / "second")) == 20
