@@ -16,7 +16,7 @@ from celery import Celery
 
 from tests.integration import tiny
 from tests.services.processes import end, process
-from tests.services.rabbitmq import RabbitMQ, rabbitmq
+from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib import dispatch, sources
@@ -24,7 +24,7 @@ from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
 from zumolib.masking import KEYS
 from zumolib.recorder import Recorder
-from zumolib.sources import stream
+from zumolib.sources import queue, stream
 
 Server = Valkey | RabbitMQ
 
@@ -305,19 +305,24 @@ def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> Non
     assert frame.loc[task_id, "state"] == "PENDING"
 
 
-def test_a_queue_that_was_full_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_queue_that_was_full_is_told(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(dispatch, "MAXLEN", 20)
-    with rabbitmq() as url:
-        app = tiny.make(url)
-        sources.connect(app, "one").close()  # declares the queue
+    monkeypatch.setattr(queue, "QUEUE", "celeryev.zumo.small")
+    app = tiny.make(rabbitmq_url)
+    with recording(app, tmp_path / "first") as found:
+        wait_until(lambda: found.state.state == "recording", 20, "it records, and the queue is there")
         app.tasks["tiny.double"].delay(0)
-        with recording(app, tmp_path / "first") as found:
-            wait_until(lambda: found.state.events > 0, 20, "it records")
-        assert found.state.overflow is None
-        for number in range(30):
-            app.tasks["tiny.double"].delay(number)
-        with recording(app, tmp_path / "second") as found:
-            wait_until(lambda: found.state.events >= 20, 20, "what was kept is recorded")
-        assert found.state.overflow is not None
-        assert state(tmp_path / "second")["overflow"] == found.state.overflow
-        assert len(tasks(tmp_path / "second")) == 20
+        wait_until(lambda: found.state.events > 0, 20, "an event is recorded")
+    assert found.state.overflow is None
+    sent = [app.tasks["tiny.double"].delay(number).id for number in range(30)]
+    with recording(app, tmp_path / "second") as found:
+        wait_until(
+            lambda: sent[-1] in set(tasks(tmp_path / "second")["task_id"]), 20, "what was kept is there"
+        )
+    assert sent[0] not in set(tasks(tmp_path / "second")["task_id"]), "the oldest was dropped"
+    assert found.state.overflow is not None
+    assert state(tmp_path / "second")["overflow"] == found.state.overflow
+    with kombu.Connection(rabbitmq_url) as connection:
+        connection.default_channel.queue_delete(queue.QUEUE)
