@@ -152,6 +152,9 @@ class Recorder:
         """Take and flush until the broker goes away, which raises, or `stop` is set."""
         source = sources.connect(self.app, self.name, self._clock)
         self.state.source = source.kind
+        if source.capped:
+            self.state.overflow = now()
+            logger.warning("Recorder %s: the queue of events was full; the oldest were dropped", self.name)
         self._report("recording", "")
         flush_at = time.monotonic() + self.interval
         ask_at = 0.0

@@ -78,6 +78,11 @@ def _recorder(said: dict[str, Any]) -> str:
     parts += [f"{count:,} {name}" for name, count in counts.items() if count is not None]
     lines = [f"recorder {plain(said['name'])}: {plain(said['state'])}, {', '.join(parts)}"]
     troubles = {"": said["reason"], "depths: ": said["depths"], "files: ": said["files"]}
+    if said["overflow"]:
+        troubles["overflow: "] = (
+            f"the broker's queue of events was full at {said['overflow']}; the oldest were dropped, how many is "
+            "not known: keep a recorder running"
+        )
     return "\n".join(lines + [f"  {what}{plain(why)}" for what, why in troubles.items() if why])
 
 

@@ -10,17 +10,15 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from zumolib.errors import HistoryError
-from zumolib.history.place import Entry
+from zumolib.history.place import Entry, temporary
 
 # Of files fetched; beyond it, those go that were not used for longest.
 CACHE_BYTES = 5_000_000_000
@@ -141,13 +139,8 @@ class Bucket:
                 if part.stat().st_mtime < before:
                     part.unlink()
 
-    @contextmanager
-    def spill(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="zumo-history-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def spill(self) -> AbstractContextManager[Path]:
+        return temporary()
 
     def _take_lease(self) -> bool:
         lease = json.dumps({"owner": self._owner, "until": time.time() + LEASE_SECONDS}).encode()

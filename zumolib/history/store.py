@@ -232,9 +232,7 @@ class History:
 
     def any_task(self) -> bool:
         """Whether any task was ever recorded."""
-        return self._reader.ask(
-            lambda look: bool(look.manifest.of("tasks")) or bool(look.hot().records.num_rows)
-        )
+        return self._reader.ask(lambda look: bool(look.manifest.of("tasks") or look.hot().records.num_rows))
 
     def compact(self, now: datetime, *, at_once: bool = False) -> int:
         """Fold what waits, merge small files, delete what both replaced. Safe at any instant, beside anyone.
