@@ -243,20 +243,20 @@ def leak(d: Any) -> None:
 
 @contextmanager
 def goes_on_leaking(d: Any) -> Iterator[None]:
-    """The task runs on, in turns with another one, until its processes are replaced."""
+    """The task runs on, in turns with another one, until its processes begin to be replaced."""
     over = Event()
     app = d.app
 
     def send() -> None:
         turn = 0
-        while not over.wait(0.25):
+        while not over.wait(0.5):
             name, megabytes = ("tests.clean", 20) if turn // TURNS % 2 else ("tests.leaky", 12)
             app.send_task(name, (megabytes,))
             turn += 1
 
     def look() -> None:
-        while not over.wait(0.5):
-            if processes_are_new(d):
+        while not over.wait(0.2):
+            if pool(d) != set(pids):
                 over.set()
 
     threads = [Thread(target=send), Thread(target=look)]
@@ -270,9 +270,13 @@ def goes_on_leaking(d: Any) -> Iterator[None]:
             thread.join()
 
 
-def processes_are_new(d: Any) -> bool:
+def pool(d: Any) -> set[int]:
     told = wait_until(d.inspect().stats, 30, "the worker's statistics")
-    return not set(told[d.node]["pool"]["processes"]) & set(pids)
+    return set(told[d.node]["pool"]["processes"])
+
+
+def processes_are_new(d: Any) -> bool:
+    return not pool(d) & set(pids)
 
 
 def fill(d: Any) -> None:
