@@ -73,10 +73,11 @@ def zumo(*words: str) -> None:
     subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
 
 
-def move(lab: Lab, page: Page, path: str) -> None:
-    """Type new times for an entry, and wait until the preview shows the day as it would be."""
-    panel = Desk(lab, page, path).panel("Reschedule an entry")
-    panel.fill("cron", "40 3 * * *")
+def about_to_pause(lab: Lab, page: Page, path: str) -> None:
+    """Choose a queue, and wait until the preview shows what a pause of it would do."""
+    panel = Desk(lab, page, path).panel("Pause, resume or purge a queue")
+    panel.field("queue").locator("select").select_option("emails")
+    panel.box.locator(".zumo-reason input").fill("the mail provider is down")
     expect(panel.confirm).to_be_enabled()
 
 
@@ -94,9 +95,9 @@ class Shot:
 
 README = (
     Shot("queue-depth", "10-queue-depth", "When did messages wait?", 790),
-    Shot("schedule-density", "20-schedule-density", "Which hours are crowded?", 620),
+    Shot("schedule-density", "20-schedule-density", "Which hours are crowded?", 640),
     Shot("task-latency", "21-task-latency", "Which queue makes tasks wait?", 700),
-    Shot("control", "53-reschedule", "When shall it fire?", 900, act=move),
+    Shot("control", "54-queues-and-workers", "Shall a queue flow?", 640, act=about_to_pause),
     Shot(
         "runbook",
         "runbooks/02-tasks-not-executed",
