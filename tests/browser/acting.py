@@ -13,6 +13,8 @@ from tests.waiting import wait_until
 # Patience, in seconds: a machine that does much else at the same time is slow, not wrong.
 OPENING, RUNNING, ACTING = 120, 180, 60
 
+VERIFIED = "verified: the effect was seen"  # in a receipt
+
 expect.set_options(timeout=ACTING * 1_000)
 
 
@@ -77,6 +79,10 @@ class Panel:
         """Press one of the buttons of a field."""
         self.desk.click(self.field(name).locator(f'button:text-is("{label}")'))
 
+    def pick(self, name: str, label: str) -> None:
+        """Pick from a field's list."""
+        self.field(name).locator("select").select_option(label=label)
+
     def field(self, name: str) -> Locator:
         """The field of this name."""
         return self.box.locator(f".zumo-field-{name}")
@@ -98,6 +104,12 @@ class Panel:
         self.desk.click(self.confirm)
         wait_until(lambda: self._number() != before, ACTING, "the receipt")
         return self.receipt.inner_text()
+
+    def undo(self) -> None:
+        """Take the last action back, and see the receipt of that."""
+        number = self._number()
+        self.desk.click(self.box.locator("button.zumo-undo"))
+        expect(self.box.locator(f'.zumo-receipt:not([data-receipt="{number}"])')).to_contain_text(VERIFIED)
 
     @property
     def receipt(self) -> Locator:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab
 from tests.services.chromium import chromium
+from zumolib.conf import PROJECT
 
 
 @pytest.fixture(scope="package")
@@ -35,3 +38,10 @@ def lab(running_lab: Lab) -> Iterator[Lab]:
     yield running_lab
     for context in running_lab.browser.contexts:
         context.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[str]:
+    """A folder for notebooks that a test may save: below the project, where git does not look."""
+    with TemporaryDirectory(dir=PROJECT / "reports", prefix="2-of-a-test-") as made:
+        yield str(Path(made).relative_to(PROJECT))

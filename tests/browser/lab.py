@@ -10,6 +10,7 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from tests.waiting import wait_until
+from zumolib.conf import PROJECT
 from zumolib.stack.plan import Plan
 
 Theme = Literal["light", "dark"]
@@ -17,6 +18,7 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
 ERROR = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+SAVE = '.jp-Toolbar-item[data-jp-item-name="save"]'
 RUN_ALL = '.jp-Toolbar-item[data-jp-item-name="run-all"]'
 
 
@@ -79,6 +81,12 @@ class Lab:
             timeout=seconds * 1000,
         )
         wait_until(lambda: self.kernels().get(notebook) == "idle", seconds, "the kernel to be done")
+
+    def save(self, page: Page, notebook: str) -> None:
+        """Save the notebook that is shown, and wait until its file has the widgets."""
+        shown(page).locator(SAVE).click()
+        path = PROJECT / notebook
+        wait_until(lambda: "widget-view+json" in path.read_text(), 60, f"{notebook} to be saved")
 
     def kernels(self) -> dict[str, str]:
         """State of the kernel of each open notebook, by its path."""

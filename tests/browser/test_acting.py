@@ -4,58 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import redis
-from kombu.exceptions import OperationalError
 from playwright.sync_api import expect
 
 from tests.acceptance.stack import Stack
-from tests.browser.acting import Desk
+from tests.browser.acting import VERIFIED, Desk, Panel
 from tests.browser.lab import Lab, errors
 from tests.browser.tasks import HOSTILE
-from tests.services.processes import process
+from tests.browser.worker import NODE, PROCESSES, Worker
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)  # seconds; a quiet machine needs 15
 
 ENTRY = "celery-health-check"
 FAILURES = 50
-
-
-NODE = "tests@here"
-
-
-class Worker:
-    """A worker that knows the tests' tasks, in place of the stack's own, kept alive as that one is."""
-
-    def __init__(self, stack: Stack, log: Path) -> None:
-        self.log = log
-        self._stack, self._running = stack, ExitStack()
-        self._process = self._start()
-
-    def answers(self) -> bool:
-        """Whether it answers; one that has ended is started again, and the broker may be down just now."""
-        if self._process.poll() is not None:
-            self._process = self._start()
-        try:
-            return bool(self._stack.app.control.ping(destination=[NODE], timeout=0.5))
-        except (redis.exceptions.ConnectionError, OperationalError):
-            return False
-
-    def end(self) -> None:
-        """End it."""
-        self._running.close()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._running.close()
-        words = ["celery", "-A", "zumolib", "worker", "-n", NODE, "-c", "3", "-I", "tests.browser.tasks"]
-        environment = {**self._stack.environment, "ZUMO_SOLE_WORKER": "true"}
-        return self._running.enter_context(process(words, self.log, environment))
+RESTARTED = "broker restarted"
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +37,19 @@ def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         stack.start_service("worker")
 
 
-@pytest.fixture(scope="module", params=["broker as started", "broker restarted"], autouse=True)
+@pytest.fixture(scope="module", params=["broker as started", RESTARTED], autouse=True)
 def broker(request: pytest.FixtureRequest, stack: Stack, worker: Worker) -> str:
     """The broker, the second time after a restart on which everybody has come back by himself."""
-    if request.param == "broker restarted":
-        stack.stop_service("valkey")
-        stack.start_service("valkey")
-        wait_until(worker.answers, 120, f"the worker to come back, see {worker.log}")
+    if request.param == RESTARTED:
+        restart(stack, worker)
     return str(request.param)
+
+
+def restart(stack: Stack, worker: Worker) -> None:
+    """Restart the broker, and wait until the worker has come back."""
+    stack.stop_service("valkey")
+    stack.start_service("valkey")
+    wait_until(worker.answers, 120, f"the worker to come back, see {worker.log}")
 
 
 @pytest.fixture
@@ -101,13 +72,7 @@ def row(stack: Stack, name: str) -> dict[str, object]:
     return {"runs": runs, "enabled": bool(enabled), "interval": (every, period)}
 
 
-def running(stack: Stack) -> set[str]:
-    """Ids of the tasks that the worker runs, as Celery's own inspect tells."""
-    said = stack.app.control.inspect(destination=[NODE], timeout=2).active() or {}
-    return {task["id"] for task in said.get(NODE, [])}
-
-
-def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab) -> None:
+def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab, worker: Worker, broker: str) -> None:
     desk = Desk.at(lab, "50-call")
     desk.run_all()
     panel = desk.panel("Call a task")
@@ -125,16 +90,18 @@ def test_a_task_is_called_and_its_result_seen(stack: Stack, lab: Lab) -> None:
     panel.fill("start", "soon")
     panel.refuses("start", "write it like 10 min")
     panel.fill("start", "")
+    if broker == RESTARTED:  # once more, beneath a notebook whose kernel has spoken with it
+        restart(stack, worker)
     panel.box.locator(".zumo-reason input").fill("to see that it adds")
     receipt = panel.act("Call tests.sum(first=2, second=40) on queue default")
-    assert "verified: the effect was seen" in receipt
+    assert VERIFIED in receipt
     assert "to see that it adds" in receipt
     expect(panel.box.locator('.zumo-state[data-state="SUCCESS"]')).to_be_visible()
     expect(panel.box.locator(".zumo-result")).to_have_text("{'sum': 42}")
     assert errors(desk.page) == []
 
 
-def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
+def test_a_call_in_ten_minutes_is_revoked(lab: Lab, worker: Worker) -> None:
     desk = Desk.at(lab, "50-call")
     desk.run_all()
     panel = desk.panel("Call a task")
@@ -142,7 +109,7 @@ def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
     panel.fill("start", "10 min")
     panel.act("Call tests.endless() on queue default at")
     task_id = panel.box.locator(".zumo-following .zumo-hint").inner_text().split()[2]
-    wait_until(lambda: task_id in scheduled(stack), 60, "the worker to hold it")
+    wait_until(lambda: task_id in worker.scheduled, 60, "the worker to hold it")
 
     desk = Desk.at(lab, "51-revoke")
     desk.run_all()
@@ -151,20 +118,13 @@ def test_a_call_in_ten_minutes_is_revoked(stack: Stack, lab: Lab) -> None:
     panel.refuses("older", "write it like 90 s, 10 min")
     panel.fill("older", "")
     desk.click(panel.row(task_id))
-    assert "verified: the effect was seen" in panel.act("Terminate (TERM) 1 task of tests.endless")
-    assert task_id in stack.app.control.inspect(destination=[NODE], timeout=2).revoked()[NODE]
+    assert VERIFIED in panel.act("Terminate (TERM) 1 task of tests.endless")
+    assert task_id in worker.revoked
     assert errors(desk.page) == []
 
 
-def scheduled(stack: Stack) -> set[str]:
-    """Ids of the tasks that wait for their time with the worker, and are not revoked."""
-    inspect = stack.app.control.inspect(destination=[NODE], timeout=2)
-    held = {item["request"]["id"] for item in (inspect.scheduled() or {}).get(NODE, [])}
-    return held - set((inspect.revoked() or {}).get(NODE, []))
-
-
 def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
-    stack: Stack, lab: Lab, endless: str
+    stack: Stack, lab: Lab, worker: Worker, endless: str
 ) -> None:
     desk = Desk.at(lab, "README")
     desk.follow("51-revoke")
@@ -173,9 +133,74 @@ def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
     desk.click(panel.row("tests.endless"))
     receipt = panel.act("Terminate (TERM) 1 task of tests.endless")
     assert desk.clicks <= 5
-    assert "verified: the effect was seen" in receipt
-    assert endless not in running(stack)
+    assert VERIFIED in receipt
+    assert endless not in worker.running
     assert stack.states([endless]) == {"REVOKED"}
+
+
+def test_queues_limits_and_pools_are_changed_by_clicks(stack: Stack, lab: Lab, worker: Worker) -> None:
+    desk = Desk.at(lab, "54-queues-and-workers")
+    desk.run_all()
+    pause_purge_and_resume(stack, worker, desk.panel("Pause, resume or purge a queue"))
+    limit_and_undo(worker, desk.panel("Limit a task"))
+    grow_and_shrink(worker, desk.panel("Resize or end workers"))
+    assert errors(desk.page) == []
+
+
+def pause_purge_and_resume(stack: Stack, worker: Worker, panel: Panel) -> None:
+    """What is sent while a queue is paused waits; what is purged never runs."""
+    panel.pick("queue", "hr")
+    panel.choose("action", "Resume")
+    panel.refuses("queue", "no pause of 'hr' is on record")
+    panel.choose("action", "Pause")
+    assert VERIFIED in panel.act("Pause queue hr on 1 worker")
+    assert worker.queues == set(stack.app.amqp.queues) - {"hr"}
+    panel.choose("action", "Resume")
+    panel.choose("action", "Pause")
+    panel.refuses("queue", "no worker consumes from 'hr'")
+
+    purged = [stack.app.send_task("tests.sum", args=[1, n], queue="hr").id for n in range(3)]
+    panel.choose("action", "Purge")
+    assert "3 messages purged" in panel.act("Purge 3 messages from queue hr")
+    later = stack.app.send_task("tests.sum", args=[1, 2], queue="hr").id
+    panel.choose("action", "Resume")
+    assert VERIFIED in panel.act("Resume queue hr on 1 worker")
+    assert worker.queues == set(stack.app.amqp.queues)
+    wait_until(lambda: stack.states([later]) == {"SUCCESS"}, 60, "what waited to run")
+    assert stack.states(purged) == {"PENDING"}  # Celery's word for what it knows nothing of
+    panel.choose("action", "Purge")
+    expect(panel.box).to_contain_text("Nothing to do: queue hr is empty")
+    expect(panel.confirm).to_be_disabled()
+
+
+def limit_and_undo(worker: Worker, panel: Panel) -> None:
+    """A rate limit holds in the worker until it is taken back."""
+    panel.fill("task", "no such task")
+    panel.refuses("task", "no task contains 'no such task'")
+    panel.fill("task", "tests.sum")
+    panel.fill("rate", "fast")
+    panel.refuses("rate", "'fast' is no rate; write it like 10/s")
+    panel.fill("rate", "10/m")
+    assert VERIFIED in panel.act("Rate limit of tests.sum: 10/m on 1 worker")
+    assert worker.rate("tests.sum") == "10/m"
+    panel.undo()
+    assert worker.rate("tests.sum") is None
+
+
+def grow_and_shrink(worker: Worker, panel: Panel) -> None:
+    """The worker has one process more, then as many as before."""
+    panel.fill("workers", NODE)
+    panel.fill("count", "two")
+    panel.refuses("count", "'two' is no whole number; write it like 2")
+    panel.fill("count", "1")
+    assert VERIFIED in panel.act(f"Grow {NODE} by 1 process")
+    assert worker.processes == PROCESSES + 1
+    panel.choose("action", "Shrink")
+    panel.fill("count", "9")
+    panel.refuses("count", f"has {PROCESSES + 1} processes; shrink it by {PROCESSES} at most")
+    panel.fill("count", "1")
+    assert VERIFIED in panel.act(f"Shrink {NODE} by 1 process")
+    assert worker.processes == PROCESSES
 
 
 def test_fifty_failed_tasks_are_retried_at_once(stack: Stack, lab: Lab, tmp_path: Path) -> None:
@@ -225,14 +250,12 @@ def test_an_entry_is_rescheduled_fires_at_its_new_times_and_is_put_back(stack: S
     panel.fill("every", "3 s")
     expect(panel.box.locator(".js-plotly-plot .main-svg").nth(2)).to_be_visible()  # before, and after
     receipt = panel.act(f"{ENTRY}: every 5 minutes → every 3 seconds")
-    assert "verified: the effect was seen" in receipt
+    assert VERIFIED in receipt
     assert row(stack, ENTRY)["interval"] == (3, "seconds")
     runs = int(str(before["runs"]))
     wait_until(lambda: int(str(row(stack, ENTRY)["runs"])) >= runs + 2, 60, "beat to fire it twice")
 
-    number = panel.receipt.get_attribute("data-receipt")
-    desk.click(panel.box.locator("button.zumo-undo"))
-    expect(panel.box.locator(f'.zumo-receipt:not([data-receipt="{number}"])')).to_contain_text("verified")
+    panel.undo()
     assert row(stack, ENTRY)["interval"] == before["interval"]
     assert errors(desk.page) == []
 

@@ -9,21 +9,34 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import nbformat
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab, errors, shown
+from tests.notebooks import NOTEBOOKS, stripped
 from tests.waiting import wait_until
 from zumolib import inspection
+from zumolib.conf import PROJECT
 
 pytestmark = pytest.mark.timeout(500)  # seconds; a quiet machine needs 15
 
 INDEX = "notebooks/README.ipynb"
 WATCHING = ("00-control-room", "10-queue-depth", "11-workers", "20-schedule-density", "21-task-latency")
+TABLE = """
+import pandas as pd
+from zumolib import widgets
+n = 100_000
+names = [f"row {i:05}" for i in range(n)]
+at = pd.date_range("2026-01-01", periods=n, freq="s", tz="UTC")
+frame = pd.DataFrame({"name": names, "queue": "emails", "run_time": range(n, 0, -1), "started": at})
+widgets.table(frame.astype({"run_time": float}))
+"""
 TASK = "zumodra.celery.debug_task"
 
 
@@ -117,21 +130,28 @@ def test_no_figure_offers_to_send_its_data_anywhere(index: Clicks) -> None:
 
 
 def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(
-    index: Clicks, stack: Stack
+    lab: Lab, stack: Stack, folder: str
 ) -> None:
-    index.follow("00-control-room")
-    index.run_all("00-control-room")
-    room = shown(index.page).locator(".zumo-control-room")
-    clock = room.locator(".soft", has_text="As of").first
+    notebook = f"{folder}/00-control-room.ipynb"
+    shutil.copy(NOTEBOOKS / "00-control-room.ipynb", PROJECT / notebook)
+    page = lab.open(notebook, mode="lab")
+    lab.run_all(page, notebook)
+    clock = shown(page).locator(".zumo-control-room .soft", has_text="As of").first
+    pause = shown(page).locator(".zumo-control-room button.zumo-pause")
     first = clock.text_content()
     wait_until(lambda: clock.text_content() != first, 30, "a refresh")
 
-    pause = room.locator("button.zumo-pause")
+    lab.save(page, notebook)
+    page.reload()  # the kernel lives on, and so do its widgets
+    lab.ready(page, notebook)
+    first = clock.text_content()
+    wait_until(lambda: clock.text_content() != first, 30, "a refresh of the page that was loaded anew")
+
     pause.click()
     wait_until(lambda: "Go on" in (pause.text_content() or ""), 20, "the pause")
-    index.page.wait_for_timeout(3_000)  # a refresh that was on its way
+    page.wait_for_timeout(3_000)  # a refresh that was on its way
     stopped = clock.text_content()
-    index.page.wait_for_timeout(6_000)
+    page.wait_for_timeout(6_000)
     assert clock.text_content() == stopped
     pause.click()
     wait_until(lambda: clock.text_content() != stopped, 30, "a refresh after the pause")
@@ -139,13 +159,31 @@ def test_the_control_room_renews_itself_pauses_and_ends_with_its_notebook(
     process = next(
         p for p in stack.processes() if "ipykernel_launcher" in " ".join(p.cmdline()) and p.is_running()
     )
-    index.page.locator(".lm-TabBar-tab", has_text="00-control-room").locator(
-        ".lm-TabBar-tabCloseIcon"
-    ).click()
-    discard = index.page.locator(".jp-Dialog button", has_text="Discard")
+    page.locator(".lm-TabBar-tab", has_text="00-control-room").locator(".lm-TabBar-tabCloseIcon").click()
+    discard = page.locator(".jp-Dialog button", has_text="Discard")
     if discard.count():
         discard.click()
     wait_until(lambda: not _refreshes(process), 40, "the kernel to come to rest")
+
+
+def test_a_table_of_a_hundred_thousand_rows_sorts_and_filters(lab: Lab, folder: str) -> None:
+    notebook = f"{folder}/table.ipynb"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TABLE)])
+    nbformat.write(stripped(made), PROJECT / notebook)
+    page = lab.open(notebook)
+    lab.run_all(page, notebook, seconds=240)
+    grid = shown(page).locator(".zumo-grid")
+    found, rows = grid.locator(".dt-info"), grid.locator("tbody tr")
+    expect(found).to_have_text("100,000 found", timeout=60_000)
+
+    grid.locator("th", has_text="run time").first.click()
+    expect(rows.first).to_contain_text("row 99999", timeout=60_000)  # the shortest, 1 s, and not "1 h"
+    grid.locator("th", has_text="run time").first.click()
+    expect(rows.first).to_contain_text("row 00000", timeout=60_000)
+    grid.locator("input[type=search]").fill("row 43210")
+    expect(found).to_have_text("1 found of 100,000", timeout=60_000)
+    expect(rows).to_contain_text(["row 43210"])
+    assert errors(page) == []
 
 
 def test_a_lost_broker_is_a_state_and_its_return_as_well(index: Clicks, stack: Stack) -> None:

@@ -22,6 +22,7 @@ from tests.waiting import wait_until
 from zumolib import dispatch, sources
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
+from zumolib.masking import KEYS
 from zumolib.recorder import Recorder
 from zumolib.sources import stream
 
@@ -149,6 +150,25 @@ def test_a_retried_task_is_one_record(server: Server, tmp_path: Path) -> None:
     assert row["eta"] is not pd.NaT
     assert row["started"] >= row["eta"]
     assert 0 <= row["queue_wait"] < 5
+
+
+def test_nothing_secret_reaches_the_disk(server: Server, tmp_path: Path) -> None:
+    """Neither a default key's value nor that of a key of one's own, in events or in what is none."""
+    app = tiny.make(server.url)
+    with recording(app, tmp_path, masked_keys=(*KEYS, "salary")) as found:
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
+        app.send_task("any", (1,), {"password": "t0ps3cret", "salary": "98765"}, task_id="told")
+        publish_raw(server, b'{"token": "t0ps3cret"}')
+        wait_until(
+            lambda: "told" in set(tasks(tmp_path)["task_id"]) and found.state.malformed,
+            20,
+            "both are recorded",
+        )
+    [row] = tasks(tmp_path).to_dict("records")
+    assert row["kwargs"] == "{'password': '***', 'salary': '***'}"
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [content for content in files if b"t0ps3cret" in content or b"98765" in content]
 
 
 def test_what_is_no_event_is_kept_aside(server: Server, tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ LEAK_PER_RUN = MB // 2  # smaller growth is an allocator's noise
 LEAST_RUNS = 3
 EVERY = 0.25  # seconds between samples
 LATER = 4  # samples that show whether what a process had before was given back
-UNEXPLAINED = 0.25  # of the squares that may be left for one more task to be blamed
-ALIKE = 2.0  # times the squares that the blamed task leaves: who leaves fewer might be it as well
+STEP = 2  # samples: what a run adds may be seen one sample later
+UNEXPLAINED = 0.5  # of the squares that may be left for one more task to be blamed
+ALIKE = 1.25  # times the squares that the blamed task leaves: who leaves fewer might be it as well
 ROUNDING = 1e-9  # of the squares, by which sums of floats are off
 LONGEST = 3.0  # times the asked watch, as long as two tasks explain the growth alike
 COLUMNS = {"seconds": "float64", "worker": "str", "pid": "int64", "mb": "float64"}
@@ -118,7 +119,7 @@ def _framed(rows: list[tuple[float, str, int, float]], runs: list[dict[str, int]
 
 
 def growth(frame: pd.DataFrame) -> pd.Series:
-    """How much each task adds to its process, in MB a run: the least squares over the watched time.
+    """How much each task adds to its process, in MB a run: the least squares of what was added in each step.
 
     What a process gave back later does not count: neither what a task held only while it ran, nor what a
     replaced process had. A task is blamed only where the others do not explain the growth as well.
@@ -135,12 +136,14 @@ def growth(frame: pd.DataFrame) -> pd.Series:
         return nothing
     wide = frame.pivot(index="seconds", columns=["worker", "pid"], values="mb")
     kept = wide[::-1].cummin()[::-1][:-LATER]  # the least that it is from then on
-    grown = kept.diff().clip(lower=0).sum(axis=1).cumsum().to_numpy()
+    total = kept.diff().clip(lower=0).sum(axis=1).cumsum()
     runs = pd.DataFrame(frame.attrs["runs"]).fillna(0)
     ran = (runs - runs.iloc[0]).iloc[-len(wide) :][:-LATER]
     ran = ran.loc[:, ran.iloc[-1] >= LEAST_RUNS]
-    if ran.empty or not grown[-1]:
+    if ran.empty or not total.iloc[-1]:
         return nothing
+    # Step by step: over the whole time, everything that runs follows everything that grows.
+    ran, grown = ran[::STEP].diff()[1:], np.diff(total[::STEP])
     left, blamed, per_run = float(grown @ grown), list[str](), nothing
     rounding = ROUNDING * left
     alike: list[str] = []

@@ -96,7 +96,7 @@ class Actions:
     def _repr_html_(self) -> str:
         if self.frame.empty:
             return f'<p style="font-family:{theme.FONT}"><em>{escape(self.empty)}</em></p>'
-        told = self.frame[[c for c in self.frame.columns if any(v != "" for v in self.frame[c])]]
+        told = self.frame[[column for column in self.frame if (self.frame[column] != "").any()]]
         head = "".join(f'<th style="text-align:left">{escape(str(c))}</th>' for c in told.columns)
         rows = "".join(
             "<tr>" + "".join(f'<td style="text-align:left">{escape(str(v))}</td>' for v in row) + "</tr>"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 EVERY = 2.0  # seconds
 PATIENCE = 5  # refreshes that nobody asked for, after which the thread ends
-STARTS = 60  # times, a second apart, that the page's timer is told to start
 
 
 class ControlRoom:
@@ -62,7 +61,6 @@ class ControlRoom:
         self.reader = Reader(app or target.app(), history or open_history())
         self.refreshes = 0
         self._asked = threading.Event()
-        self._begun = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._parts: dict[str, Any] = {}
@@ -90,15 +88,13 @@ class ControlRoom:
         """The live form: a button, and one widget a section."""
         import ipywidgets
 
+        from zumolib.live.timer import Timer
+
         if self._box is not None:
             return self._box
         made = screen.sections(reading, self.zone)
         self._parts = {name: ipywidgets.HTML(html) for name, html in made.items()}
-        # The page's own timer. Its model counts in the browser, and only while the page is there.
-        self._timer = ipywidgets.Play(
-            min=0, max=2**31 - 1, interval=int(self.every * 1000), playing=False, show_repeat=False
-        )
-        self._timer.layout.display = "none"
+        self._timer = Timer(every=self.every)
         self._pause = ipywidgets.ToggleButton(
             value=False,
             description="Pause",
@@ -115,36 +111,23 @@ class ControlRoom:
         sections = [self._parts[name] for name in screen.SECTIONS if name != "foot"]
         self._box = ipywidgets.VBox([ipywidgets.HTML(screen.style()), top, *sections])
         self._box.add_class("zumo-control-room")
-        threading.Thread(target=self._begin, name="control-room-start", daemon=True).start()
         return self._box
-
-    def _begin(self) -> None:
-        """Start the page's timer: it hears only when it is shown, and nobody says when that is."""
-        for _ in range(STARTS):
-            if self._begun.is_set() or self._box is None:
-                return
-            self._timer.playing = False
-            self._timer.playing = True
-            self._begun.wait(1.0)
 
     def close(self) -> None:
         """End the refresh and take the widgets away."""
-        self._begun.set()
         if self._box is not None:
-            self._timer.playing = False
+            self._timer.paused = True
             for part in (*self._parts.values(), self._timer, self._pause, self._box):
                 part.close()
             self._box = None
 
     def _pause_or_go_on(self, change: dict[str, Any]) -> None:
-        self._begun.set()
         paused = bool(change["new"])
-        self._timer.playing = not paused
+        self._timer.paused = paused
         self._pause.description, self._pause.icon = ("Go on", "play") if paused else ("Pause", "pause")
 
     def _ask(self, _change: dict[str, Any]) -> None:
         """The page asks. Reading takes a thread: a lost broker must not hold up the kernel."""
-        self._begun.set()
         self._asked.set()
         with self._lock:
             if self._thread is None:

@@ -63,8 +63,9 @@ def grid(
             "searchPlaceholder": "type to filter",
             "select": {"rows": {"0": "", "1": "1 selected", "_": "%d selected"}},
         },
-        columnDefs=_alignment(frame, without),
+        columnDefs=[*_alignment(frame, without), *_orders(frame, without)],
         order=[],
+        text_in_header_can_be_selected=False,  # a click anywhere on a heading sorts
         warn_on_undocumented_option=False,
         warn_on_unexpected_option_type=False,
     )
@@ -131,12 +132,45 @@ class Rows:
 
 
 def _sortable(frame: pd.DataFrame, texts: pd.DataFrame, without: tuple[str, ...]) -> pd.DataFrame:
-    """Numbers stay numbers, so that they sort as such; the rest are texts."""
+    """Whole numbers stay what they are; what is shown in words gets a column to sort by, that is not shown."""
+    shown = markup.told(frame, without)
     made = texts.copy()
-    for column, name in zip(markup.told(frame, without), list(texts), strict=True):
-        if pd.api.types.is_integer_dtype(frame[column]) and not frame[column].hasnans:
+    for column, name in zip(shown, list(texts), strict=True):
+        if _whole(frame[column]):
             made[name] = frame[column]
+    for position in _in_words(frame, shown):
+        # What is missing comes before everything that is known.
+        made[f"order of {position}"] = frame[shown[position]].rank(method="dense").fillna(0).astype("int64")
     return made
+
+
+def _orders(frame: pd.DataFrame, without: tuple[str, ...]) -> list[dict[str, Any]]:
+    """That each column in words is sorted by its own column of :func:`_sortable`."""
+    shown = markup.told(frame, without)
+    found: list[dict[str, Any]] = []
+    for key, position in enumerate(_in_words(frame, shown), start=len(shown)):
+        # Its own position too: else its heading has no arrow.
+        found.append({"targets": [position], "orderData": [key, position]})
+        found.append({"targets": [key], "visible": False, "searchable": False})
+    return found
+
+
+def _in_words(frame: pd.DataFrame, shown: list[str]) -> list[int]:
+    """Positions of the columns whose text sorts otherwise than what it says: times, durations, fractions."""
+    return [
+        position
+        for position, column in enumerate(shown)
+        if not _whole(frame[column])
+        and not pd.api.types.is_bool_dtype(frame[column])
+        and (
+            pd.api.types.is_numeric_dtype(frame[column])
+            or pd.api.types.is_datetime64_any_dtype(frame[column])
+        )
+    ]
+
+
+def _whole(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_integer_dtype(column) and not column.hasnans)
 
 
 def _alignment(frame: pd.DataFrame, without: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -65,7 +65,12 @@ def told(frame: pd.DataFrame, without: tuple[str, ...] = ()) -> list[str]:
 
 
 def _missing(column: pd.Series) -> bool:
-    return bool(column.isna().all()) or bool(column.map(lambda value: str(value) == "").all())
+    if column.isna().all():
+        return True
+    kinds = pd.api.types
+    if kinds.is_numeric_dtype(column) or kinds.is_datetime64_any_dtype(column):
+        return False
+    return bool(column.map(lambda value: str(value) == "").all())
 
 
 def heading(column: str, frame: pd.DataFrame, zone: str) -> str:

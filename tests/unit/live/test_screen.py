@@ -119,7 +119,7 @@ def test_live_it_is_a_widget_with_the_page_beside_it(room: ControlRoom) -> None:
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "broker: down" in bundle["text/html"]
     room._pause.value = True
-    assert room._timer.playing is False
+    assert room._timer.paused is True
     assert room._pause.description == "Go on"
     room.close()
 

@@ -36,6 +36,26 @@ def test_a_hundred_thousand_rows_are_made_ready_in_seconds() -> None:
     assert "downsampling_warning" not in made._dt_args or not made._dt_args["downsampling_warning"]
 
 
+def test_what_is_said_in_words_is_sorted_as_what_it_is() -> None:
+    rows = pd.DataFrame(
+        {
+            "name": ["a", "b", "c", "d"],
+            "run_time": [1.5, np.nan, 90.0, 0.2],  # 1.5 s, –, 1 min 30 s, 200 ms
+            "at": pd.to_datetime(["2026-02-01", "2026-11-01", None, "2026-01-30"], utc=True),
+            "count": [10, 9, 8, 7],
+        }
+    )
+    made = grid.grid(rows)._dt_args
+    data = json.loads(made["data_json"])
+    orders = {d["targets"][0]: d["orderData"][0] for d in made["columnDefs"] if "orderData" in d}
+    hidden = [d["targets"][0] for d in made["columnDefs"] if d.get("visible") is False]
+    assert sorted(orders) == [1, 2]
+    assert sorted(orders.values()) == hidden
+    by_run_time, by_time = ([row[orders[c]] for row in data] for c in (1, 2))
+    assert [row[0] for _, row in sorted(zip(by_run_time, data, strict=True))] == ["b", "d", "a", "c"]
+    assert [row[0] for _, row in sorted(zip(by_time, data, strict=True))] == ["c", "d", "a", "b"]
+
+
 def test_markup_in_a_value_is_escaped() -> None:
     made = grid.grid(frame(20))
     assert "<img" not in json.dumps(made._dt_args)
