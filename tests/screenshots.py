@@ -102,7 +102,7 @@ README = (
         "runbook",
         "runbooks/02-tasks-not-executed",
         "How to be sure",
-        820,
+        980,
         during=partial(paused, "hr"),
     ),
 )
