@@ -26,6 +26,12 @@ README = {
     "21-task-latency": "task-latency",
 }
 FRAME = 40  # pixels between the notebook and the window's edge
+UNFOCUSED = """
+.jp-cell-toolbar { display: none !important; }
+.jp-Cell .jp-Collapser { visibility: hidden; }
+.jp-Notebook .jp-Cell, .jp-Notebook .jp-Cell * { --jp-cell-editor-active-border-color: transparent; outline: none !important; }
+.jp-Notebook .jp-Cell.jp-mod-active, .jp-Notebook .jp-Cell.jp-mod-selected { border-color: transparent !important; box-shadow: none !important; }
+"""  # as a notebook looks that nobody is typing into
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 
@@ -48,7 +54,9 @@ def photograph(lab: Lab, notebook: str, picture: Path, *, width: int, whole: boo
 
 
 def settle(page: Page) -> None:
-    """Wait until every figure of the notebook is drawn, and its head is in view."""
+    """Wait until every figure of the notebook is drawn, and its head is in view, without a cell in focus."""
+    page.add_style_tag(content=UNFOCUSED)
+    page.evaluate("document.activeElement.blur()")
     page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
     page.wait_for_function(
         """() => [...document.querySelectorAll('.jp-RenderedPlotly')].every(p => p.querySelector('.main-svg'))""",

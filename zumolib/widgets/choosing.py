@@ -80,7 +80,8 @@ class Choosing(Panel, ABC):
             if values["which"] == "chosen":
                 ids = [row for row in self.rows.chosen if row in set(ids)]
         if found.empty:
-            raise Unfilled(f"No {self.noun} matches.")
+            # To a person the empty table says so.
+            raise Unfilled("" if self.choosing else f"No {self.noun} matches.")
         if not ids:
             several = counted(len(found), self.noun)
             raise Unfilled(f"{several} found. Choose rows by a click, or act on all that match.")

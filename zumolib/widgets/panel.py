@@ -90,7 +90,7 @@ class Panel:
         self._running = classed(w.HBox([self._progress, self._count]), "running")
         self._running.layout.display = "none"
         self._cancel.layout.display = "none"
-        acting = classed(w.HBox([self._reason, self._confirm, self._cancel]), "acting")
+        self.acting = classed(w.HBox([self._reason, self._confirm, self._cancel]), "acting")
         parts = [
             style.sheet(),
             w.HTML(markup.element("title", self.title)),
@@ -98,7 +98,7 @@ class Panel:
             self.extra,
             self._message,
             self.preview.box,
-            acting,
+            self.acting,
             self._running,
             self._outcome.box,
             self.below,
