@@ -28,9 +28,10 @@ README = {
 FRAME = 40  # pixels between the notebook and the window's edge
 UNFOCUSED = """
 .jp-cell-toolbar { display: none !important; }
-.jp-Cell .jp-Collapser { visibility: hidden; }
-.jp-Notebook .jp-Cell, .jp-Notebook .jp-Cell * { --jp-cell-editor-active-border-color: transparent; outline: none !important; }
-.jp-Notebook .jp-Cell.jp-mod-active, .jp-Notebook .jp-Cell.jp-mod-selected { border-color: transparent !important; box-shadow: none !important; }
+.jp-Notebook .jp-Cell .jp-Collapser { visibility: hidden; }
+.jp-Notebook .jp-Cell, .jp-Notebook .jp-MarkdownCell .jp-InputArea > * {
+  border-color: transparent !important; box-shadow: none !important; outline: none !important;
+}
 """  # as a notebook looks that nobody is typing into
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 

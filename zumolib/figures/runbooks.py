@@ -208,7 +208,7 @@ def memory(frame: pd.DataFrame) -> go.Figure:
     if last - first > 0.1 * first:
         finding = f"grew from {number(first)} to {number(last)} MB"
     else:
-        finding = f"stayed at about {number(last)} MB"
+        finding = f"stayed at about {number(last)} MB in all"
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="MB resident", rangemode="tozero")
     count = counted(frame["pid"].nunique(), "process", "processes")
