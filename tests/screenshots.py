@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.browser.lab import THEMES, Lab, errors, shown
+from tests.browser.lab import THEMES, Lab, errors
 from tests.notebooks import NOTEBOOKS, paths
 from tests.services.chromium import chromium
 from zumolib.conf import PROJECT, conf
@@ -33,6 +33,8 @@ UNFOCUSED = """
   border-color: transparent !important; box-shadow: none !important; outline: none !important;
 }
 """  # as a notebook looks that nobody is typing into
+HEIGHT = "document.querySelector('.jp-WindowedPanel-outer').scrollHeight"
+LOOKS = 5  # at the height: a panel grows when its preview arrives
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 
@@ -43,15 +45,25 @@ def photograph(lab: Lab, notebook: str, picture: Path, *, width: int, whole: boo
     lab.run_all(page, path)
     settle(page)
     if whole:
-        tall = shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
-        page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
-        settle(page)
+        before = 0
+        for _ in range(LOOKS):
+            tall = height(page)
+            if tall == before:
+                break
+            page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
+            settle(page)
+            before = tall
     picture.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=picture)
     found = errors(page)
     page.close()
     lab.end_sessions()
     return found
+
+
+def height(page: Page) -> int:
+    """Pixels that all of the notebook takes, at least."""
+    return int(page.evaluate(HEIGHT))
 
 
 def settle(page: Page) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from zumolib import control
 from zumolib.widgets import background, fields, markup
-from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.outcome import page
 from zumolib.widgets.panel import WATCHING, Panel
@@ -77,7 +77,9 @@ class Receipts(Panel):
         one = control.receipt.read(chosen[-1]) if chosen else None
         self._show_rows(found, one)
         if one is None:
-            raise Unfilled("Choose one by a click to read it, and to take it back." if len(found) else "")
+            if found.empty:
+                raise Empty(EMPTY)
+            raise Unfilled("Choose one by a click to read it, and to take it back.")
         if one.undo is None or one.undone_by is not None:
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)

@@ -14,7 +14,7 @@ from zumolib.conf import headless
 from zumolib.control import permission
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
 from zumolib.widgets import background, markup, style
-from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.outcome import Outcome
 from zumolib.widgets.preview import Preview
 from zumolib.widgets.style import classed
@@ -204,7 +204,9 @@ class Panel:
     def _fail(self, error: Exception) -> None:
         self._forget()
         self.preview.clear()
-        if isinstance(error, Unfilled):
+        if isinstance(error, Empty):
+            self._say("", "")
+        elif isinstance(error, Unfilled):
             self._say("hint", str(error))
         elif isinstance(error, InputError) and self.form.blame(error, self._hints):
             self._say("hint", "Correct what is marked.")
