@@ -48,6 +48,8 @@ class Panel:
         Patterns of error messages, with the name of the field that they are about.
     """
 
+    looking = "Looking …"  # said while a plan is made
+
     def __init__(
         self,
         title: str,
@@ -110,6 +112,7 @@ class Panel:
         if self.busy:
             return
         self._forget()
+        self.preview.fade()
         self._later.ask()
 
     def look(self) -> None:
@@ -125,7 +128,8 @@ class Panel:
             self.preview.clear()
             self._say("hint", self.form.missing or "Correct what is marked.")
             return
-        self._say("hint", "Looking …")
+        self.preview.fade()
+        self._say("hint", self.looking)
 
         def planned(plan: Plan) -> None:
             if asked == self._asked and not self.busy:
@@ -245,6 +249,7 @@ class Panel:
     def _undone(self) -> None:
         """What was planned on is not so any more."""
         self._forget()
+        self.preview.fade()
         for panel in list(WATCHING):
             panel.acted()
 
