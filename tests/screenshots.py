@@ -27,6 +27,15 @@ from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
 
 WIDTH = 1060  # pixels of a picture in the README, which shows it at nearly that size
+UNFOCUSED = """
+.jp-cell-toolbar { display: none !important; }
+.jp-Notebook .jp-Cell .jp-Collapser { visibility: hidden; }
+.jp-Notebook .jp-Cell, .jp-Notebook .jp-MarkdownCell .jp-InputArea > * {
+  border-color: transparent !important; box-shadow: none !important; outline: none !important;
+}
+"""  # as a notebook looks that nobody is typing into
+HEIGHT = "panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight"
+LOOKS = 5  # at the height: a panel grows when its preview arrives
 TALLEST = 9_000  # pixels; Chromium draws no larger picture
 
 
@@ -36,9 +45,14 @@ def photograph(lab: Lab, notebook: str, picture: Path, *, width: int) -> list[st
     page = lab.open(path, width=width)
     lab.run_all(page, path)
     settle(page)
-    tall = shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollHeight")
-    page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
-    settle(page)
+    before = 0
+    for _ in range(LOOKS):
+        tall = height(page)
+        if tall == before:
+            break
+        page.set_viewport_size({"width": width, "height": min(tall + 90, TALLEST)})
+        settle(page)
+        before = tall
     picture.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=picture)
     found = errors(page)
@@ -47,9 +61,16 @@ def photograph(lab: Lab, notebook: str, picture: Path, *, width: int) -> list[st
     return found
 
 
+def height(page: Page) -> int:
+    """Pixels that all of the notebook takes, at least."""
+    return int(shown(page).evaluate(HEIGHT))
+
+
 def settle(page: Page) -> None:
-    """Wait until every figure of the notebook is drawn, and its head is in view."""
-    page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
+    """Wait until every figure of the notebook is drawn, and its head is in view, without a cell in focus."""
+    page.add_style_tag(content=UNFOCUSED)
+    page.evaluate("document.activeElement.blur()")
+    shown(page).evaluate("panel => panel.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
     page.wait_for_function(
         """() => [...document.querySelectorAll('.jp-RenderedPlotly')].every(p => p.querySelector('.main-svg'))""",
         timeout=30_000,

@@ -212,7 +212,7 @@ def memory(frame: pd.DataFrame) -> go.Figure:
     if last - first > max(GREW_MB, 0.02 * first):
         finding = f"grew from {number(first)} to {number(last)} MB"
     else:
-        finding = f"stayed at about {number(last)} MB"
+        finding = f"stayed at about {number(last)} MB in all"
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="MB resident", rangemode="tozero")
     count = counted(its_sizes.ngroups, "process", "processes")
