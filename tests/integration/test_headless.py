@@ -24,19 +24,19 @@ from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import valkey
 from zumolib import pages
 from zumolib.celery import create
-from zumolib.conf import Conf
+from zumolib.conf import PROJECT, Conf
 
 TASK = "zumodra.celery.debug_task"
 LATER = "zumodra.celery.health_check"
 PARAMETERS: dict[str, dict[str, Any]] = {
     "50-call": {"task": TASK, "start": "10 min"},
     "51-revoke": {"name": LATER, "state": "scheduled"},
-    "52-retry": {"hours": 1},
+    "52-retry": {"name": "no.such.task"},
     "53-reschedule": {"entry": "backup-database", "cron": "30 3 * * *"},
     "54-queues-and-workers": {"queue": "emails", "task": TASK, "worker": "@"},
 }
 SHOWN = {  # what only a notebook has that reached what it asks
-    "README": ("broker: ok",),
+    "README": (" replied",),
     "00-control-room": ("broker: ok", " replied)"),
     "11-workers": (" replied",),
     "50-call": (f"call {TASK}() on queue default at ", "No action is on record that matches."),
@@ -84,7 +84,8 @@ def _embedded(folder: Path, stack: ExitStack) -> World:
     stack.callback(made.zumo, "down")
     done = made.zumo("up")
     assert done.returncode == 0, done.stdout + done.stderr
-    return World(made.environment, Conf(**made.plan().settings))
+    here = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    return World({**made.environment, "PYTHONPATH": here}, Conf(**made.plan().settings))
 
 
 def _rabbitmq(folder: Path, stack: ExitStack) -> World:

@@ -33,6 +33,7 @@ from zumolib.celery import create
 from zumolib.conf import Conf
 
 READY_SECONDS = 60
+PLAIN = "zumodra.celery.debug_task"  # a task that every worker knows
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,8 @@ import pytest
 
 from tests.runbooks import trials
 from tests.runbooks.deployments import Embedded
-from tests.runbooks.faults import SERVICES, Fault, all_expire, by_interruption, by_nbval, forever, lift_limit
+from tests.runbooks.faults import SERVICES, Fault, by_interruption, by_nbval
+from tests.runbooks.stored import all_expire, forever, lift_limit
 
 
 def test_healthy(embedded: Embedded, tmp_path: Path) -> None:

@@ -191,6 +191,16 @@ def test_two_that_leak_are_both_told() -> None:
     }
 
 
+def test_a_worker_of_another_machine_tells_its_sizes() -> None:
+    elsewhere = {"pid": 2**22 + 1, "pool": {"processes": [2**22 + 2]}}  # ids that no process here can have
+    told = {NODE: {"own": 50, "children": {str(2**22 + 2): 70}}}
+    assert memory.sizes({NODE: elsewhere}, told) == {NODE: {2**22 + 1: 50, 2**22 + 2: 70}}
+    assert memory.tells(told, [NODE])
+    unknown = {NODE: {"error": "No such control method: resident"}}
+    assert memory.sizes({NODE: elsewhere}, unknown) == {}
+    assert not memory.tells(unknown, [NODE])
+
+
 def test_two_that_always_run_together_are_not_told_apart() -> None:
     together = [{"leaky": n, "clean": 3 * n} for n in range(24)]
     per_run = memory.growth(watched([100 + 12.0 * n for n in range(24)], together))

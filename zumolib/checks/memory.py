@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,23 +32,41 @@ LONGEST = 3.0  # times the asked watch, as long as two tasks explain the growth 
 COLUMNS = {"seconds": "float64", "worker": "str", "pid": "int64", "mb": "float64"}
 
 
-def sizes(stats: dict[str, dict[str, Any]]) -> dict[str, dict[int, int]]:
+def sizes(stats: dict[str, dict[str, Any]], resident: dict[str, Any]) -> dict[str, dict[int, int]]:
     """Resident bytes by worker and process id, the parent under its own id.
 
-    Only workers on this machine can be looked at; the others are left out.
+    Workers of this app tell their own (`resident`, wherever they run); others are looked at where they run
+    on this machine, and left out where not.
     """
     found = {}
     for node, told in stats.items():
-        children = (told.get("pool") or {}).get("processes")
-        try:
-            parent = psutil.Process(told["pid"])
-            born = {child.pid: child for child in parent.children()}
-            if isinstance(children, list) and set(children) <= set(born):
-                its = {pid: born[pid].memory_info().rss for pid in children}
-                found[node] = {parent.pid: parent.memory_info().rss, **its}
-        except (psutil.Error, KeyError):
-            continue  # on another machine, or ending just now
+        its = _told(told, resident.get(node)) or _seen(told)
+        if its:
+            found[node] = its
     return found
+
+
+def tells(resident: dict[str, Any], nodes: Sequence[str]) -> bool:
+    """Whether all of these workers tell their own sizes; one that cannot logs each question as an error."""
+    return all("own" in (resident.get(node) or ()) for node in nodes)
+
+
+def _told(stats: dict[str, Any], resident: Any) -> dict[int, int]:
+    if not isinstance(resident, dict) or not resident.get("children"):
+        return {}
+    return {stats["pid"]: resident["own"], **{int(pid): rss for pid, rss in resident["children"].items()}}
+
+
+def _seen(stats: dict[str, Any]) -> dict[int, int]:
+    children = (stats.get("pool") or {}).get("processes")
+    try:
+        parent = psutil.Process(stats["pid"])
+        born = {child.pid: child for child in parent.children()}
+        if not isinstance(children, list) or not set(children) <= set(born):
+            return {}
+        return {parent.pid: parent.memory_info().rss} | {p: born[p].memory_info().rss for p in children}
+    except (psutil.Error, KeyError):
+        return {}  # on another machine, or ending just now
 
 
 def watch(scene: Scene) -> pd.DataFrame:
@@ -71,15 +89,18 @@ def watch(scene: Scene) -> pd.DataFrame:
 def _watch(scene: Scene) -> pd.DataFrame:
     rows: list[tuple[float, str, int, float]] = []
     runs: list[dict[str, int]] = []
+    known = tells(scene.fleet.answers["resident"], scene.fleet.replied)
+    questions: dict[str, dict[str, Any]] = {"stats": {}, **({"resident": {}} if known else {})}
     began = time.monotonic()
     while (elapsed := time.monotonic() - began) <= scene.watch or (
         elapsed <= LONGEST * scene.watch and growth(_framed(rows, runs)).attrs["alike"]
     ):
         try:
-            stats = remote.ask(scene.app, {"stats": {}}, nodes=scene.fleet.replied)["stats"]
+            answers = remote.ask(scene.app, questions, nodes=scene.fleet.replied)
         except BrokerError as error:
             raise CannotTell(str(error)) from error
-        for node, its in sizes(stats).items():
+        stats = answers["stats"]
+        for node, its in sizes(stats, answers.get("resident", {})).items():
             parent = stats[node]["pid"]
             rows += [(elapsed, node, pid, rss / MB) for pid, rss in its.items() if pid != parent]
         total: dict[str, int] = {}
@@ -113,7 +134,7 @@ def growth(frame: pd.DataFrame) -> pd.Series:
     nothing.attrs["alike"] = []
     if frame["seconds"].nunique() <= LATER:
         return nothing
-    wide = frame.pivot(index="seconds", columns="pid", values="mb")
+    wide = frame.pivot(index="seconds", columns=["worker", "pid"], values="mb")
     kept = wide[::-1].cummin()[::-1][:-LATER]  # the least that it is from then on
     total = kept.diff().clip(lower=0).sum(axis=1).cumsum()
     runs = pd.DataFrame(frame.attrs["runs"]).fillna(0)
@@ -171,7 +192,7 @@ def _leaks(scene: Scene) -> Iterator[Finding]:
 
 def _grown(scene: Scene) -> Iterator[Finding]:
     stats = scene.fleet.answers["stats"]
-    seen = sizes(stats)
+    seen = sizes(stats, scene.fleet.answers["resident"])
     if not seen:
         raise CannotTell("the workers run on other machines, whose processes are not seen from here")
     for node, its in seen.items():

@@ -24,6 +24,7 @@ ASKED: dict[str, dict[str, Any]] = {
     **{question: {} for question in fleet.QUESTIONS},
     "registered": {"taskinfoitems": ["rate_limit"]},
     "rate_limited": {},
+    "resident": {},
     "revoked": {},
 }
 ANSWER_SECONDS = 1.0  # for a broadcast: nobody knows yet who is there

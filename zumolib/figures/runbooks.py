@@ -201,21 +201,21 @@ def memory(frame: pd.DataFrame) -> go.Figure:
             remedy="Run this notebook on the machine of the workers, with `watch` above 0.",
         )
     figure = go.Figure()
-    for position, (pid, its) in enumerate(frame.groupby("pid")):
+    for position, ((_, pid), its) in enumerate(frame.groupby(["worker", "pid"])):
         colour = theme.OTHERS[position % len(theme.OTHERS)]
         figure.add_scatter(
             x=its["seconds"], y=its["mb"], mode="lines", line={"color": colour, "width": 2},
             hovertemplate=f"process {pid}: %{{y:,.0f}} MB<extra></extra>",
         )  # fmt: skip
-    first = frame.groupby("pid")["mb"].first().sum()
-    last = frame.groupby("pid")["mb"].last().sum()
+    its_sizes = frame.groupby(["worker", "pid"])["mb"]
+    first, last = its_sizes.first().sum(), its_sizes.last().sum()
     if last - first > max(GREW_MB, 0.02 * first):
         finding = f"grew from {number(first)} to {number(last)} MB"
     else:
-        finding = f"stayed at about {number(last)} MB"
+        finding = f"stayed at about {number(last)} MB in all"
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="MB resident", rangemode="tozero")
-    count = counted(frame["pid"].nunique(), "process", "processes")
+    count = counted(its_sizes.ngroups, "process", "processes")
     return theme.titled(
         figure,
         f"{count} {finding}",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zumolib import orm, target
 from zumolib.widgets.panel import Panel
+from zumolib.widgets.unheard import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@unheard
 def call(
     name: str = "", *, arguments: str = "", start: str = "", zone: str = "UTC", app: Celery | None = None
 ) -> Panel:
@@ -47,6 +49,7 @@ def call(
     return Call(app or _app(), name=name, arguments=arguments, start=start, zone=zone)
 
 
+@unheard
 def revoke(
     name: str = "", *, queue: str = "", state: str = "", older: str = "", terminate: bool = False,
     zone: str = "UTC", app: Celery | None = None,
@@ -69,6 +72,7 @@ def revoke(
     )
 
 
+@unheard
 def retry(
     name: str = "", *, queue: str = "", error: str = "", hours: float = 24, zone: str = "UTC",
     app: Celery | None = None,
@@ -79,6 +83,7 @@ def retry(
     return Retry(app or _app(), name=name, queue=queue, error=error, hours=hours, zone=zone)
 
 
+@unheard
 def reschedule(
     entry: str = "", *, cron: str = "", every: str = "", zone: str = "UTC", app: Celery | None = None
 ) -> Panel:
@@ -98,6 +103,7 @@ def reschedule(
     return Reschedule(app or _app(), entry=entry, cron=cron, every=every, zone=zone)
 
 
+@unheard
 def entry(name: str = "", *, action: str = "disable", zone: str = "UTC", app: Celery | None = None) -> Panel:
     """Enable, disable or run entries now; `action` is one of these: ``enable``, ``disable``, ``run now``."""
     from zumolib.widgets.entries import Entry
@@ -105,6 +111,7 @@ def entry(name: str = "", *, action: str = "disable", zone: str = "UTC", app: Ce
     return Entry(app or _app(), entry=name, action=action, zone=zone)
 
 
+@unheard
 def queue(name: str = "", *, action: str = "pause", zone: str = "UTC", app: Celery | None = None) -> Panel:
     """Pause, resume or purge a queue; `action` is ``pause``, ``resume`` or ``purge``."""
     from zumolib.widgets.queues import Queue
@@ -112,6 +119,7 @@ def queue(name: str = "", *, action: str = "pause", zone: str = "UTC", app: Cele
     return Queue(app or _app(), queue=name, action=action, zone=zone)
 
 
+@unheard
 def limits(
     task: str = "", *, rate: str = "", soft: str = "", hard: str = "", zone: str = "UTC",
     app: Celery | None = None,
@@ -122,6 +130,7 @@ def limits(
     return Limits(app or _app(), task=task, rate=rate, soft=soft, hard=hard, zone=zone)
 
 
+@unheard
 def pool(
     worker: str = "", *, action: str = "grow", count: int = 1, zone: str = "UTC", app: Celery | None = None
 ) -> Panel:
@@ -131,6 +140,7 @@ def pool(
     return Pool(app or _app(), worker=worker, action=action, count=count, zone=zone)
 
 
+@unheard
 def receipts(
     *, action: str = "", target: str = "", limit: int = 200, zone: str = "UTC", app: Celery | None = None
 ) -> Panel:

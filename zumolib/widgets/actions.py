@@ -9,7 +9,7 @@ import pandas as pd
 
 from zumolib import control
 from zumolib.widgets import background, fields, markup
-from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.outcome import page
 from zumolib.widgets.panel import WATCHING, Panel
@@ -27,7 +27,7 @@ ACTIONS = (
     "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
 )  # fmt: skip
 IN_RECEIPT = ("outcome", "undo", "affected_count")  # columns that the receipt itself shows
-EMPTY = "No action is on record that matches."
+EMPTY = "No action is on record that matches. What is done here, or by the zumo command, leaves a receipt."
 
 
 class Receipts(Panel):
@@ -48,6 +48,7 @@ class Receipts(Panel):
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())
         self.extra.children = (self._rows.box, self._page, again)
+        self.acting.layout.display = "none"  # until there is something to take back
         WATCHING.add(self)
 
     def look(self) -> None:
@@ -67,6 +68,7 @@ class Receipts(Panel):
     def _found(self, frame: pd.DataFrame, chosen: Receipt | None) -> None:
         self._rows.show(frame)
         self._page.value = page(chosen, zone=self.zone) if chosen is not None else ""
+        self.acting.layout.display = "none" if chosen is None else None
 
     def _plan(self, values: dict[str, Any]) -> Plan:
         found = self._latest(values)
@@ -75,11 +77,9 @@ class Receipts(Panel):
         one = control.receipt.read(chosen[-1]) if chosen else None
         self._show_rows(found, one)
         if one is None:
-            raise Unfilled(
-                "Choose one by a click to read it, and to take it back."
-                if len(found)
-                else "Nothing to take back."
-            )
+            if found.empty:
+                raise Empty(EMPTY)
+            raise Unfilled("Choose one by a click to read it, and to take it back.")
         if one.undo is None or one.undone_by is not None:
             raise Unfilled(f"Receipt {one.id}: {one.how_to_undo}.")
         return control.undoing.plan(self.app, one.id)

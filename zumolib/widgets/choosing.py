@@ -9,7 +9,7 @@ import pandas as pd
 
 from zumolib.figures.words import counted
 from zumolib.widgets import background, fields
-from zumolib.widgets.fields import Field, Form, Unfilled
+from zumolib.widgets.fields import Empty, Field, Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.panel import Panel
 from zumolib.widgets.preview import Preview
@@ -80,7 +80,7 @@ class Choosing(Panel, ABC):
             if values["which"] == "chosen":
                 ids = [row for row in self.rows.chosen if row in set(ids)]
         if found.empty:
-            raise Unfilled(f"No {self.noun} matches.")
+            raise Empty(f"No {self.noun} matches.")
         if not ids:
             several = counted(len(found), self.noun)
             raise Unfilled(f"{several} found. Choose rows by a click, or act on all that match.")

@@ -20,6 +20,10 @@ class Unfilled(InputError):
     """Nothing was picked or entered yet, which is no mistake."""
 
 
+class Empty(Unfilled):
+    """There is nothing to act on, which the panel's table says already."""
+
+
 class Field:
     """One input of a form.
 

@@ -14,7 +14,7 @@ from zumolib.conf import headless
 from zumolib.control import permission
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
 from zumolib.widgets import background, markup, style
-from zumolib.widgets.fields import Form, Unfilled
+from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.outcome import Outcome
 from zumolib.widgets.preview import Preview
 from zumolib.widgets.style import classed
@@ -47,6 +47,8 @@ class Panel:
     hints
         Patterns of error messages, with the name of the field that they are about.
     """
+
+    looking = "Looking …"  # said while a plan is made
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class Panel:
         self._running = classed(w.HBox([self._progress, self._count]), "running")
         self._running.layout.display = "none"
         self._cancel.layout.display = "none"
-        acting = classed(w.HBox([self._reason, self._confirm, self._cancel]), "acting")
+        self.acting = classed(w.HBox([self._reason, self._confirm, self._cancel]), "acting")
         parts = [
             style.sheet(),
             w.HTML(markup.element("title", self.title)),
@@ -98,7 +100,7 @@ class Panel:
             self.extra,
             self._message,
             self.preview.box,
-            acting,
+            self.acting,
             self._running,
             self._outcome.box,
             self.below,
@@ -110,6 +112,7 @@ class Panel:
         if self.busy:
             return
         self._forget()
+        self.preview.fade()
         self._later.ask()
 
     def look(self) -> None:
@@ -125,7 +128,8 @@ class Panel:
             self.preview.clear()
             self._say("hint", self.form.missing or "Correct what is marked.")
             return
-        self._say("hint", "Looking …")
+        self.preview.fade()
+        self._say("hint", self.looking)
 
         def planned(plan: Plan) -> None:
             if asked == self._asked and not self.busy:
@@ -204,7 +208,9 @@ class Panel:
     def _fail(self, error: Exception) -> None:
         self._forget()
         self.preview.clear()
-        if isinstance(error, Unfilled):
+        if isinstance(error, Empty):
+            self._say("", "")
+        elif isinstance(error, Unfilled):
             self._say("hint", str(error))
         elif isinstance(error, InputError) and self.form.blame(error, self._hints):
             self._say("hint", "Correct what is marked.")
@@ -243,6 +249,7 @@ class Panel:
     def _undone(self) -> None:
         """What was planned on is not so any more."""
         self._forget()
+        self.preview.fade()
         for panel in list(WATCHING):
             panel.acted()
 

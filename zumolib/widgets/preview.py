@@ -40,6 +40,11 @@ class Preview:
         if plan.caveats and not plan.preview.empty:
             parts.append(w.HTML(_caveats(plan)))
         self.box.children = tuple(parts)
+        self.box.remove_class("zumo-stale")
+
+    def fade(self) -> None:
+        """What is shown may not hold any more; it stays until the next one, so that nothing jumps."""
+        classed(self.box, "stale")
 
     def clear(self) -> None:
         """Show nothing."""

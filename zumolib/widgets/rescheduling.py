@@ -44,6 +44,8 @@ HINTS = {
 class Reschedule(Panel):
     """The panel of :func:`zumolib.widgets.reschedule`."""
 
+    looking = "Working out its next firings, and the day before and after …"
+
     def __init__(self, app: Celery, *, entry: str, cron: str, every: str, zone: str) -> None:
         form = Form(
             [

@@ -55,7 +55,8 @@ class Retry(Choosing):
         name = values["name"]
         if name:
             pattern = name if "*" in name else f"*{name}*"
-            found = found[[fnmatchcase(str(known), pattern) for known in found["name"]]]
+            matching = [fnmatchcase(str(known), pattern) for known in found["name"]]
+            found = found[pd.Series(matching, index=found.index, dtype=bool)]  # none too, where none failed
         if values["error"]:
             found = found[
                 found["exception"].fillna("").str.contains(values["error"], regex=False, case=False)

@@ -78,6 +78,18 @@ def test_nothing_can_be_confirmed_before_the_preview_is_seen(app: Celery) -> Non
     assert "it may miscount" in texts
 
 
+def test_a_preview_that_may_not_hold_any_more_fades(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Counting(app)
+    panel.look()
+    monkeypatch.setattr(panel._later, "ask", lambda: None)  # somebody is still typing
+    panel.enter("2")
+    assert "zumo-stale" in panel.preview.box._dom_classes
+    assert panel.preview.box.children
+    assert panel.off
+    panel.look()
+    assert "zumo-stale" not in panel.preview.box._dom_classes
+
+
 #   entered    beside the field                                below the form
 WRONG = [
     ("three", "&#x27;three&#x27; is no whole number; write it like 3", "Correct what is marked"),
