@@ -25,6 +25,8 @@ from tests.integration import tiny
 from tests.services.processes import process
 from tests.waiting import wait_until
 from zumolib import recorder_state
+from zumolib.frames import tasks as tasks_frame
+from zumolib.frames.window import Window
 from zumolib.history import History
 
 BAR = 2.0  # seconds
@@ -103,7 +105,11 @@ def _records(folder: Path) -> bool:
 
 def _ended(history: History) -> dict[str, datetime]:
     now = datetime.now(UTC)
-    frame = history.tasks(now - timedelta(minutes=10), now + timedelta(minutes=1))
+    frame = tasks_frame.records(
+        history,
+        Window(now - timedelta(minutes=10), now + timedelta(minutes=1)),
+        columns=("task_id", "finished"),
+    )
     ended = frame[frame["finished"].notna()]
     return dict(zip(ended["task_id"], ended["finished"], strict=True))
 

@@ -1,17 +1,18 @@
 """Whether the recorder's memory stays bounded: ``python -m benchmarks.memory``.
 
-A recorder is given events as fast as it takes them, and its resident memory is read as it goes on.
+A recorder is given events as fast as it takes them. At some counts nothing more comes until all of them are
+folded into records, and its resident memory is read then; the peak is that of the work before.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,8 +21,12 @@ import psutil
 from benchmarks import feed
 from benchmarks.consumers import Counter
 from tests.services.valkey import Valkey
+from zumolib.history import fold
+from zumolib.history.manifest import newest
+from zumolib.history.place import Folder, Place
 
 GROWTH = 1.2  # by which the memory at the end may be above that after a tenth
+SHARES = (0.1, 0.2, 0.5, 1.0)  # of the events
 PORTION = 100_000  # events that wait at most
 
 
@@ -30,69 +35,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--events", type=int, default=5_000_000, help="(default: %(default)s)")
     options = parser.parse_args(arguments)
-    readings = measure(options.events)
-    tenth, end = level(readings, options.events // 10), level(readings, options.events)
+    readings = measure([int(options.events * share) for share in SHARES])
     print(f"\n**Recorder's memory** over {options.events:,} events, on Valkey\n")
-    print("| events | resident MiB |\n|--:|--:|")
-    for share in (0.02, 0.1, 0.25, 0.5, 0.75, 1.0):
-        print(f"| {int(options.events * share):,} | {level(readings, int(options.events * share)):,.0f} |")
-    print(
-        f"\nat the end {end / tenth:.2f} times that after a tenth: {'yes' if end <= GROWTH * tenth else 'NO'}"
-    )
-    return 0 if end <= GROWTH * tenth else 1
+    print("| events, all folded | resident MiB | peak before |\n|--:|--:|--:|")
+    for count, mib, peak in readings:
+        print(f"| {count:,} | {mib:,.0f} | {peak:,.0f} |")
+    growth = readings[-1][1] / readings[0][1]
+    print(f"\nat the end {growth:.2f} times that after a tenth: {'yes' if growth <= GROWTH else 'NO'}")
+    return 0 if growth <= GROWTH else 1
 
 
-def level(readings: Sequence[tuple[int, float]], events: int) -> float:
-    """MiB around this many events: the median of what was read in the tenth of them before."""
-    near = [mib for count, mib in readings if 0.9 * events <= count <= 1.02 * events]
-    return statistics.median(near)
-
-
-def measure(events: int) -> list[tuple[int, float]]:
-    """Events recorded so far, and MiB of the recorder's process then."""
+def measure(checkpoints: Sequence[int]) -> list[tuple[int, float, float]]:
+    """At each of these counts of events: the count, MiB of the recorder's process at rest, and its peak before."""
     server = Valkey()
-    readings: list[tuple[int, float]] = []
+    with tempfile.TemporaryDirectory(prefix="zumo-bench-") as folder:
+        try:
+            server.start()
+            bodies = feed.record(server.url, 500)
+            with _recorder(server.url, Path(folder)) as (child, counter):
+                place, sent = Folder(Path(folder) / "data"), 0
+                found = []
+                for checkpoint in checkpoints:
+                    peak = 0.0
+                    for portion, size in _portions(bodies, checkpoint - sent):
+                        feed.publish(server.url, portion, stream=True)
+                        sent += size
+                        while counter.get() < sent - PORTION // 2:
+                            peak = max(peak, _mib(child))
+                            time.sleep(0.05)
+                    while counter.get() < sent or not _at_rest(place):
+                        peak = max(peak, _mib(child))
+                        time.sleep(0.2)
+                    found.append((sent, _mib(child), peak))
+                    print(f"{sent:,} events: {found[-1][1]:,.0f} MiB", file=sys.stderr, flush=True)
+                return found
+        finally:
+            server.remove()
+
+
+def _at_rest(place: Place) -> bool:
+    """Whether everything is folded and nobody works in the background."""
+    with place.alone() as nobody:
+        return nobody and not fold.waiting(place, newest(place))[0]
+
+
+@contextmanager
+def _recorder(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Counter]]:
+    """A recorder's process, and its count of the events that it has on disk."""
+    (folder / "data").mkdir()
+    counter = Counter(folder / "counter", new=True)
+    words = [sys.executable, "-m", "benchmarks.consumers", "zumo", url, str(folder / "counter"), "5"]
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(words, stderr=log)
     try:
-        server.start()
-        bodies = feed.record(server.url, 500)
-        with tempfile.TemporaryDirectory(prefix="zumo-bench-") as folder:
-            (Path(folder) / "data").mkdir()
-            counter = Counter(Path(folder) / "counter", new=True)
-            words = [
-                sys.executable,
-                "-m",
-                "benchmarks.consumers",
-                "zumo",
-                server.url,
-                f"{folder}/counter",
-                "5",
-            ]
-            child = subprocess.Popen(words, stderr=(Path(folder) / "log").open("wb"))
-            process = psutil.Process(child.pid)
-            try:
-                sent = 0
-                for portion, size in _portions(bodies, events):
-                    feed.publish(server.url, portion, stream=True)
-                    sent += size
-                    readings.append((counter.get(), process.memory_info().rss / 2**20))
-                    while counter.get() < sent - PORTION // 2 or (sent >= events and counter.get() < sent):
-                        if child.poll() is not None:
-                            raise RuntimeError((Path(folder) / "log").read_text()[-3000:])
-                        readings.append((counter.get(), process.memory_info().rss / 2**20))
-                        time.sleep(0.05)
-                    if sent % 500_000 < size:
-                        print(
-                            f"{readings[-1][0]:,} events, {readings[-1][1]:,.0f} MiB",
-                            file=sys.stderr,
-                            flush=True,
-                        )
-                readings.append((counter.get(), process.memory_info().rss / 2**20))
-            finally:
-                child.terminate()
-                child.wait(60)
+        yield child, counter
     finally:
-        server.remove()
-    return readings
+        if child.poll() is not None:
+            print((folder / "log").read_text()[-3000:], file=sys.stderr)
+        child.terminate()
+        child.wait(60)
+
+
+def _mib(child: subprocess.Popen[bytes]) -> float:
+    if child.poll() is not None:
+        raise RuntimeError("the recorder has ended; its words are above")
+    return float(psutil.Process(child.pid).memory_info().rss / 2**20)
 
 
 def _portions(bodies: Sequence[bytes], events: int) -> Iterator[tuple[list[bytes], int]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,5 +27,34 @@ for name in list(os.environ):
 os.environ["ZUMO_HOME"] = str(SESSION_HOME)
 
 
+# What takes minutes begins first, so that no process is left alone with it at the end.
+FIRST = ("runbooks", "acceptance", "browser", "integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: rank for rank, name in enumerate(FIRST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.split("/")[1], len(FIRST)))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(SESSION_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file as `zumo migrate` leaves it, to be copied: made once, whatever the number of workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "migrated" / "zumodra.sqlite3"
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            home = folder / "migrating"
+            home.mkdir()
+            environment = {**os.environ, "ZUMO_HOME": str(home)}
+            command = [sys.executable, "-m", "zumolib", "migrate"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+            home.rename(made.parent)
+    return made

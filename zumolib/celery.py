@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import psutil
 from celery import Celery
 from celery.app.task import Task
 from celery.signals import beat_init
@@ -85,7 +87,7 @@ def create(conf: settings.Conf) -> Celery:
         "zumodra", task_cls="zumolib.task:BaseTask", events="zumolib.dispatch:Events", include=TASK_MODULES
     )
     made.conf.update(configuration(conf))
-    if conf.ZUMO_SOLE_WORKER:
+    if conf.broker_is_redis:
         made.steps["consumer"].add("zumolib.redelivery:GiveBack")
     return made
 
@@ -116,6 +118,17 @@ def debug_task(self: Task) -> dict[str, Any]:
 def pool(state: Any) -> dict[str, Any]:
     """Size and processes of the worker's pool: ``celery -A zumolib inspect pool``."""
     return state.consumer.pool.info
+
+
+@inspect_command()
+def resident(state: Any) -> dict[str, Any]:
+    """Resident bytes of the worker's own process and of its pool's, by process id."""
+    processes = state.consumer.pool.info.get("processes")
+    children = {}
+    for pid in processes if isinstance(processes, list) else ():
+        with suppress(psutil.NoSuchProcess):  # being replaced
+            children[str(pid)] = psutil.Process(pid).memory_info().rss
+    return {"own": psutil.Process().memory_info().rss, "children": children}
 
 
 @inspect_command()

@@ -194,7 +194,7 @@ class Conf(BaseSettings):
     )
     ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
     ZUMO_MASKED_KEYS: Listed = Field(
-        KEYS, description="keys whose values are hidden in the previews and receipts of actions"
+        KEYS, description="keys whose values are hidden in recorded events, previews and receipts"
     )
     ZUMO_MIN_FREE_MB: int = Field(
         300, ge=0, description="free disk space, in MB, without which nothing is started"

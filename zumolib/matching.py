@@ -8,6 +8,7 @@ by hand in the same seconds, so what is concluded is marked as such.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 # Beat sends at the due moment or some seconds later, since it wakes up at the latest after
@@ -63,6 +64,16 @@ def match(
     return found
 
 
+def candidates(
+    tasks: pd.DataFrame, firings: pd.DataFrame, *, early: float = EARLY, late: float = LATE
+) -> pd.DataFrame:
+    """The firings that may have sent one of these tasks; the frames are as for :func:`match`."""
+    sent = tasks[tasks["sent"].notna()]
+    if sent.empty or firings.empty:
+        return firings.iloc[:0]
+    return firings.iloc[sorted(set(_pairs(sent, firings, early, late)["firing"]))].reset_index(drop=True)
+
+
 def _pairs(tasks: pd.DataFrame, firings: pd.DataFrame, early: float, late: float) -> pd.DataFrame:
     """Each task with each firing that may have sent it, the nearest first."""
     left = pd.DataFrame(
@@ -78,12 +89,18 @@ def _pairs(tasks: pd.DataFrame, firings: pd.DataFrame, early: float, late: float
 def _near(left: pd.DataFrame, right: pd.DataFrame, early: float, late: float) -> pd.DataFrame:
     """Pairs of the same task within the time, without making all pairs of a name first."""
     left, right = left.assign(sent=pd.to_datetime(left["sent"], utc=True)), right.sort_values("at")
-    parts = [left.iloc[:0].merge(right.iloc[:0], on="task")]
-    for name, sent in left.groupby("task", observed=True):
-        due = right[right["task"] == name]
-        first = due["at"].searchsorted(sent["sent"] - pd.Timedelta(seconds=late), side="left")
-        last = due["at"].searchsorted(sent["sent"] + pd.Timedelta(seconds=early), side="right")
-        for row, begin, end in zip(sent.index, first, last, strict=True):
-            if end > begin:
-                parts.append(sent.loc[[row]].merge(due.iloc[begin:end], on="task"))
-    return pd.concat(parts, ignore_index=True)
+    lefts, rights = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
+    due_of = right.reset_index(drop=True).groupby("task", observed=True).indices
+    for name, rows in left.reset_index(drop=True).groupby("task", observed=True).indices.items():
+        due = due_of.get(name)
+        if due is None:
+            continue
+        at, sent = right["at"].iloc[due], left["sent"].iloc[rows]
+        first = at.searchsorted(sent - pd.Timedelta(seconds=late), side="left")
+        count = at.searchsorted(sent + pd.Timedelta(seconds=early), side="right") - first
+        lefts.append(np.repeat(rows, count))
+        # Counts on from each one's first, beginning anew with each.
+        steps = np.arange(count.sum()) - np.repeat(count.cumsum() - count, count)
+        rights.append(due[np.repeat(first, count) + steps])
+    pairs = left.iloc[np.concatenate(lefts)].reset_index(drop=True)
+    return pairs.join(right.drop(columns="task").iloc[np.concatenate(rights)].reset_index(drop=True))

@@ -48,7 +48,7 @@ class Lying:
         InputError
             When the body cannot be read, for example for its serializer.
         """
-        with _channel(app) as channel:
+        with _opened(app) as (channel, _):
             try:
                 args, kwargs, _embed = channel.message_to_python(self.payload).decode()
             except Exception as error:
@@ -83,20 +83,15 @@ def waiting(app: Celery, queue: str, *, limit: int | None = None) -> Iterator[Ly
     BrokerError
         The broker does not answer.
     """
-    if not allowed(app):
-        raise InputError(NOT_ALLOWED)
     left = limit
-    with _channel(app) as channel, channel.conn_or_acquire() as client:
+    with _opened(app) as (channel, client):
         for step in channel.priority_steps:
             key, seen = channel._q_for_pri(queue, step), 0
             while left is None or left > 0:
                 count = PAGE if left is None else min(PAGE, left)
                 # Messages are pushed on the left and taken from the right.
                 page = client.lrange(key, -seen - count, -seen - 1)
-                for item in reversed(page):
-                    found = _lying(loads(item.decode()), queue, held=False)
-                    if found is not None:
-                        yield found
+                yield from _tasks(reversed(page), queue)
                 seen += len(page)
                 left = None if left is None else left - len(page)
                 if len(page) < count:
@@ -113,14 +108,9 @@ def newest(app: Celery, queue: str, *, limit: int) -> Iterator[Lying]:
     BrokerError
         The broker does not answer.
     """
-    if not allowed(app):
-        raise InputError(NOT_ALLOWED)
-    with _channel(app) as channel, channel.conn_or_acquire() as client:
+    with _opened(app) as (channel, client):
         for step in channel.priority_steps:
-            for item in client.lrange(channel._q_for_pri(queue, step), 0, limit - 1):
-                found = _lying(loads(item.decode()), queue, held=False)
-                if found is not None:
-                    yield found
+            yield from _tasks(client.lrange(channel._q_for_pri(queue, step), 0, limit - 1), queue)
 
 
 def held(app: Celery) -> Iterator[Lying]:
@@ -133,10 +123,8 @@ def held(app: Celery) -> Iterator[Lying]:
     BrokerError
         The broker does not answer.
     """
-    if not allowed(app):
-        raise InputError(NOT_ALLOWED)
     names = {queue.routing_key: name for name, queue in app.amqp.queues.items()}
-    with _channel(app) as channel, channel.conn_or_acquire() as client:
+    with _opened(app) as (channel, client):
         for _tag, item in client.hscan_iter(channel.unacked_key, count=PAGE):
             payload, _exchange, key = loads(item.decode())
             found = _lying(payload, names.get(key, key), held=True)
@@ -156,7 +144,10 @@ def find(app: Celery, ids: Iterable[str], *, limit: int = 10_000) -> dict[str, L
 
 
 @contextmanager
-def _channel(app: Celery) -> Iterator[Any]:
+def _opened(app: Celery) -> Iterator[tuple[Any, Any]]:
+    """Channel and client of a broker that lets messages be read."""
+    if not allowed(app):
+        raise InputError(NOT_ALLOWED)
     transport = app.connection_for_read().get_transport_cls()
     broken_by = (*transport.connection_errors, *transport.channel_errors)
     with (
@@ -164,7 +155,16 @@ def _channel(app: Celery) -> Iterator[Any]:
         app.connection_for_read(connect_timeout=CONNECT_SECONDS) as connection,
     ):
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
-        yield connection.default_channel
+        with connection.default_channel.conn_or_acquire() as client:
+            yield connection.default_channel, client
+
+
+def _tasks(items: Iterable[bytes], queue: str) -> Iterator[Lying]:
+    """What lies in a queue; what is no task is passed over."""
+    for item in items:
+        found = _lying(loads(item.decode()), queue, held=False)
+        if found is not None:
+            yield found
 
 
 def _lying(payload: dict[str, Any], queue: str, *, held: bool) -> Lying | None:

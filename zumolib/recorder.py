@@ -40,6 +40,7 @@ LOCK_SECONDS = 2.0  # between two attempts to make the folder
 WAITING_SECONDS = 5.0  # between two questions for the number of events that wait at the broker
 RATE_SECONDS = 10.0  # events a second are the mean of this long
 CLOCK_SECONDS = 5.0  # a clock that was set back by less is not worth a word
+MUCH, LULL = 2_000, 0.05  # events that are worth a file of their own once none came for so many seconds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between two attempts to connect
 
 # Rows held with pub/sub while the disk refuses them; then the oldest are dropped and counted. Other
@@ -151,14 +152,20 @@ class Recorder:
         """Take and flush until the broker goes away, which raises, or `stop` is set."""
         source = sources.connect(self.app, self.name, self._clock)
         self.state.source = source.kind
+        if source.capped:
+            self.state.overflow = now()
+            logger.warning("Recorder %s: the queue of events was full; the oldest were dropped", self.name)
         self._report("recording", "")
         flush_at = time.monotonic() + self.interval
         ask_at = 0.0
         try:
             while not stop.is_set():
                 wait = min(self.interval, max(0.01, flush_at - time.monotonic()))
-                self._accept(source, source.take(wait))
-                if time.monotonic() < flush_at and not (source.full() and self.state.state == "recording"):
+                much = self._held.rows >= MUCH
+                found = source.take(min(wait, LULL) if much else wait)
+                self._accept(source, found)
+                early = source.full() or (much and not found)
+                if time.monotonic() < flush_at and not (early and self.state.state == "recording"):
                     continue
                 flush_at = time.monotonic() + self.interval
                 self._flush(source)
@@ -252,6 +259,7 @@ class Recorder:
             if self.retain_days is not None:
                 self.history.retain(days=self.retain_days, gigabytes=self.retain_gb, now=at)
             self.state.files = ""
+            pa.default_memory_pool().release_unused()
         except HistoryError as error:
             if not self.state.files:
                 logger.warning("Files were not merged: %s", error)

@@ -44,6 +44,7 @@ class State:
     events_per_second: float = 0.0
     malformed: int = 0  # no events at all, kept aside
     dropped: int = 0  # lost: with pub/sub while the disk refused, or trimmed by the broker's cap
+    overflow: str | None = None  # when the broker's queue was last found full: uncounted events are lost
     reconnects: int = 0
     clock_behind: float = 0.0  # seconds by which the machine's clock was set back
     depths: str = ""  # why the last depth sample failed; empty when it did not

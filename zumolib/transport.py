@@ -1,4 +1,4 @@
-"""kombu's Redis transport, without the moment in which a message is nowhere.
+"""kombu's Redis transport, without the moment in which a message is nowhere, and through a lost connection.
 
 A worker takes a message from its list with BRPOP and then notes it as unacknowledged. A worker, or a
 server, that is killed between the two loses it. Here every task message is also noted in a hash from
@@ -12,8 +12,13 @@ from typing import Any
 
 from kombu.transport import redis
 from kombu.utils.json import dumps, loads
+from redis.exceptions import ConnectionError
 
 HANDOVER = "zumo.handover"  # delivery tag: [queue, message], of messages not known to be anywhere else
+
+
+# Delivery tags of the messages that this process took and has not settled, over all its connections.
+taken: set[str] = set()
 
 
 class QoS(redis.QoS):
@@ -22,13 +27,33 @@ class QoS(redis.QoS):
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note a message as unacknowledged."""
         super().append(message, delivery_tag)
+        taken.add(delivery_tag)
         self.channel.handed_over(delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Settle a message."""
+        super().ack(delivery_tag)
+        taken.discard(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Settle a message, or give it back."""
+        super().reject(delivery_tag, requeue=requeue)
+        taken.discard(delivery_tag)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Give a message back."""
+        super().restore_by_tag(tag, client=client, leftmost=leftmost)
+        taken.discard(tag)
 
 
 class Channel(redis.Channel):
     """Notes every task message before it is put into a list."""
 
     QoS = QoS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._known: dict[bool, dict[str, Any]] = {}  # how to connect, asynchronously or not
+        super().__init__(*args, **kwargs)
 
     def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:
         if "task" in message["headers"]:
@@ -56,6 +81,15 @@ class Channel(redis.Channel):
     @property
     def _handover(self) -> str:
         return f"{self.global_keyprefix}{HANDOVER}"
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        # Once the connection was lost kombu finds no parameters here, and the worker does not survive the
+        # AttributeError. What still has to be acknowledged goes where it came from.
+        if self.connection is not None and self.connection.client is not None:
+            self._known[asynchronous] = super()._connparams(asynchronous=asynchronous)
+        elif asynchronous not in self._known:
+            raise ConnectionError("the channel was closed with its lost connection")
+        return dict(self._known[asynchronous])
 
     def on_their_way(self) -> dict[str, tuple[str, dict[str, Any]]]:
         """Messages that wait in a list or were lost between a list and a worker: queue and message by tag."""

@@ -9,11 +9,10 @@ from tests.acceptance.stack import Stack
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running embedded stack, shared by the tests that leave it as they found it."""
-    made = Stack(tmp_path_factory.mktemp("stack"))
-    done = made.zumo("up")
-    assert done.returncode == 0, done.stdout + done.stderr
+    made = Stack(tmp_path_factory.mktemp("stack")).with_database(migrated)
+    made.up()
     yield made
     made.zumo("down")
 
@@ -24,3 +23,10 @@ def empty(tmp_path: Path) -> Iterator[Stack]:
     made = Stack(tmp_path / "home")
     yield made
     made.zumo("down")
+
+
+@pytest.fixture
+def resting(empty: Stack, migrated: Path) -> Stack:
+    """A home whose ports are chosen and whose database is there, and nothing runs."""
+    empty.prepare()
+    return empty.with_database(migrated)

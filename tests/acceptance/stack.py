@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from celery import Celery
 from zumolib.celery import create
 from zumolib.conf import Conf
 from zumolib.history import History
-from zumolib.stack.plan import Plan
+from zumolib.stack.plan import Plan, prepare
 from zumolib.stack.supervisor import Service, Supervisor
 
 
@@ -29,6 +30,21 @@ class Stack:
 
     home: Path
     extra: dict[str, str] = field(default_factory=dict)
+
+    def with_database(self, migrated: Path) -> Stack:
+        """The same home with a copy of this database, so that `up` need not make one."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(migrated, self.home / "zumodra.sqlite3")
+        return self
+
+    def prepare(self) -> Plan:
+        """Choose the ports, as the first step of `up` does."""
+        return prepare(self.home, min_free_mb=0)
+
+    def up(self) -> None:
+        """Start what does not run."""
+        done = self.zumo("up")
+        assert done.returncode == 0, done.stdout + done.stderr
 
     @property
     def environment(self) -> dict[str, str]:
@@ -72,6 +88,11 @@ class Stack:
         """Stop one service, and wait until it has ended."""
         if self.service(name).running:
             Supervisor(self.home, self.plan())._rpc.stopProcess(name, True)
+
+    def stop_services(self, *names: str) -> None:
+        """Stop several services at once, and wait until all have ended."""
+        supervisor = Supervisor(self.home, self.plan())
+        supervisor.stop_services([s.name for s in supervisor.services() if s.name in names and s.pid])
 
     def start_service(self, name: str) -> None:
         """Start one service, without waiting until it does its work."""

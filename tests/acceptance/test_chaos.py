@@ -97,8 +97,7 @@ class Site:
 
     def rest(self) -> None:
         """Stop what writes, so that its files can be read."""
-        for name in ("worker", "provider", "mail"):
-            self.stack.stop_service(name)
+        self.stack.stop_services("worker", "provider", "mail")
         for name in ("zumodra.sqlite3", "provider.sqlite3"):
             with closing(sqlite3.connect(self.stack.home / name)) as database:
                 database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -120,15 +119,13 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     stack = Stack(
         tmp_path_factory.mktemp("chaos"),
         {"CELERY_WORKER_CONCURRENCY": "2", "ZUMO_TLS_DOMAINS": "127.0.0.1:1"},
-    )
-    done = stack.zumo("up")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("beat", "recorder", "jupyter"):
-        stack.stop_service(name)
+    ).with_database(migrated)
+    stack.up()
+    stack.stop_services("beat", "recorder", "jupyter")
     load = f"from tasks import demo; made = demo.load(scale={SCALE}, now={NOW.isoformat()!r})"
     assert stack.python(
         f"import json; from zumolib import orm; orm.ready(); {load}; print(json.dumps(made['loaded']))"

@@ -39,17 +39,3 @@ def test_a_first_day_from_nothing_to_a_report(empty: Stack) -> None:
     again = empty.zumo("run", timeout=300)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "drill" not in again.stdout, "its first day is over"
-
-
-def test_the_schedule_holds_the_entries_whose_task_exists(stack: Stack) -> None:
-    counted = stack.python("""
-import json
-from zumolib import beat, orm
-from zumolib.celery import app
-from zumolib.schedule import ENTRIES
-orm.ready()
-from django_celery_beat.models import PeriodicTask
-known = beat.known_tasks(app)
-print(json.dumps([PeriodicTask.objects.count(), sum(entry.task in known for entry in ENTRIES)]))
-""")
-    assert counted[0] == counted[1] > 0

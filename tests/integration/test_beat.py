@@ -153,3 +153,16 @@ def test_a_second_beat_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path
     first.kill()
     first.join()
     beat.hold_lock(tmp_path / "beat.lock")
+
+
+def test_an_edit_in_the_instant_in_which_beat_starts_is_noticed(app: Celery, rows: Any) -> None:
+    from zumolib.scheduler import DatabaseScheduler
+
+    beat.install(app)
+    scheduler = DatabaseScheduler(app=app, lazy=True)
+    assert "celery-health-check" in scheduler.schedule
+    row = rows.get(name="celery-health-check")
+    row.enabled = False
+    row.save()
+    assert scheduler.schedule_changed()
+    assert not scheduler.schedule_changed(), "it was noticed, and nothing was changed since"

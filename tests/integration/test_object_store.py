@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from tests.services.missing import missing
 from zumolib import conf as settings
 from zumolib import events
 from zumolib.errors import HistoryError
-from zumolib.history import History, view
+from zumolib.frames import health
+from zumolib.history import History, soundness, view
 from zumolib.history.manifest import Manifest, commit, newest
 from zumolib.history.tidying import sweep_orphans
 
@@ -110,3 +114,44 @@ def test_a_store_that_does_not_answer_is_named_without_its_keys():
     with pytest.raises(HistoryError, match=r"s3://history/x does not answer") as caught:
         History(closed).append_events([events.row(event, NOW.timestamp())])
     assert "hidden" not in str(caught.value)
+
+
+def test_status_tells_whether_the_store_can_be_reached(url: str):
+    assert soundness.look(url).state == "empty"
+    recorded.make(url).compact(NOW, at_once=True)
+    found = soundness.look(url)
+    assert (found.state, found.place) == ("sound", url.partition("?")[0])
+    [bad] = [entry.name for entry in History(url).place.entries("tasks")][:1]
+    History(url).place.put(bad, lambda path: path.write_bytes(b"cut"))
+    assert soundness.look(url).damaged == (bad,)
+
+
+# what is wrong with the address | what is said of it
+WRONG = [
+    (lambda url: url.replace("s3://history/", "s3://no-such-bucket/"), "does not answer"),
+    (lambda url: re.sub(r"endpoint=[^&]*", "endpoint=http://127.0.0.1:9", url), "does not answer"),
+    (lambda url: url.replace("s3://", "s4://"), "is no address of an object store"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), WRONG)
+def test_a_store_that_cannot_be_reached_is_a_state(url: str, spoil: Callable[[str], str], said: str):
+    began = time.monotonic()
+    found = soundness.look(spoil(url))
+    assert found.state == "unreachable"
+    assert said in found.problem
+    assert found.remedy
+    assert "secret_access_key" not in found.place + found.problem
+    assert time.monotonic() - began < 4 * soundness.PATIENCE
+
+
+def test_a_store_that_is_silent_is_not_waited_for_long(url: str):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"endpoint=http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        found = soundness.look(re.sub(r"endpoint=[^&]*", endpoint, url))
+    assert found.state == "unreachable"
+    assert soundness.PATIENCE * 0.9 < time.monotonic() - began < 4 * soundness.PATIENCE
+    assert (
+        health.files(History(re.sub(r"endpoint=[^&]*", "endpoint=http://127.0.0.1:9", url))).state == "down"
+    )

@@ -19,11 +19,12 @@ from tests.services.processes import end, process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import dispatch, sources
+from zumolib import dispatch
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
+from zumolib.masking import KEYS
 from zumolib.recorder import Recorder
-from zumolib.sources import stream
+from zumolib.sources import queue
 
 Server = Valkey | RabbitMQ
 
@@ -151,6 +152,25 @@ def test_a_retried_task_is_one_record(server: Server, tmp_path: Path) -> None:
     assert 0 <= row["queue_wait"] < 5
 
 
+def test_nothing_secret_reaches_the_disk(server: Server, tmp_path: Path) -> None:
+    """Neither a default key's value nor that of a key of one's own, in events or in what is none."""
+    app = tiny.make(server.url)
+    with recording(app, tmp_path, masked_keys=(*KEYS, "salary")) as found:
+        wait_until(lambda: found.state.state == "recording", 20, "it records")
+        app.send_task("any", (1,), {"password": "t0ps3cret", "salary": "98765"}, task_id="told")
+        publish_raw(server, b'{"token": "t0ps3cret"}')
+        wait_until(
+            lambda: "told" in set(tasks(tmp_path)["task_id"]) and found.state.malformed,
+            20,
+            "both are recorded",
+        )
+    [row] = tasks(tmp_path).to_dict("records")
+    assert row["kwargs"] == "{'password': '***', 'salary': '***'}"
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [content for content in files if b"t0ps3cret" in content or b"98765" in content]
+
+
 def test_what_is_no_event_is_kept_aside(server: Server, tmp_path: Path) -> None:
     app = tiny.make(server.url)
     good = {
@@ -210,42 +230,6 @@ def test_a_second_recorder_of_the_same_name_refuses(valkey_server: Valkey, tmp_p
         Recorder(app, History(tmp_path), name="../one")
 
 
-def test_another_recorder_claims_what_a_dead_one_took(
-    valkey_server: Valkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = tiny.make(valkey_server.url)
-    app.tasks["tiny.double"].delay(1)
-    monkeypatch.setattr(stream, "CLAIM_IDLE_MS", 0)
-    dead = sources.connect(app, "dead")
-    taken = dead.take(1.0)
-    dead.close()
-    heir = sources.connect(app, "heir")
-    try:
-        assert [message.body for message in heir.take(1.0)] == [message.body for message in taken]
-        assert taken
-        heir.settle()
-        assert heir.waiting() == 0
-    finally:
-        heir.close()
-
-
-def test_what_all_groups_have_read_leaves_the_stream(valkey_server: Valkey) -> None:
-    app = tiny.make(valkey_server.url)
-    for number in range(300):
-        app.tasks["tiny.double"].delay(number)
-    source = sources.connect(app, "trimmer")
-    with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
-        try:
-            before = client.execute_command("XLEN", dispatch.STREAM)
-            while source.take(0.1):
-                pass
-            source.settle()
-            assert before >= 300
-            assert client.execute_command("XLEN", dispatch.STREAM) < 200  # whole nodes of 100 go
-        finally:
-            source.close()
-
-
 def test_an_app_without_the_dispatcher_is_recorded_by_pubsub(valkey_server: Valkey, tmp_path: Path) -> None:
     app = tiny.make(valkey_server.url, events="celery.app.events:Events")
     with recording(app, tmp_path) as found:
@@ -260,19 +244,6 @@ def test_an_app_without_the_dispatcher_is_recorded_by_pubsub(valkey_server: Valk
     assert History(tmp_path).coverage().source == "pubsub"
 
 
-def test_a_stream_that_cannot_be_written_fails_no_task(
-    valkey_server: Valkey, caplog: pytest.LogCaptureFixture
-) -> None:
-    app = tiny.make(valkey_server.url, set_as_current=False)
-    app.conf.broker_transport_options = {"global_keyprefix": "broken:"}
-    with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
-        client.set(dispatch.STREAM, "not a stream")  # the client adds the prefix
-        assert app.tasks["tiny.double"].delay(1).id
-        assert app.tasks["tiny.double"].delay(2).id
-        assert connection.default_channel.client.llen("tiny") == 2
-    assert len([r for r in caplog.records if "missing in the stream" in r.message]) == 1
-
-
 def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> None:
     app = tiny.make(server.url)
     with recording(app, tmp_path) as found:
@@ -283,3 +254,26 @@ def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> Non
     frame = tasks(tmp_path).set_index("task_id")
     assert frame.loc[task_id, "entry"] == "nightly"
     assert frame.loc[task_id, "state"] == "PENDING"
+
+
+def test_a_queue_that_was_full_is_told(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dispatch, "MAXLEN", 20)
+    monkeypatch.setattr(queue, "QUEUE", "celeryev.zumo.small")
+    app = tiny.make(rabbitmq_url)
+    with recording(app, tmp_path / "first") as found:
+        wait_until(lambda: found.state.state == "recording", 20, "it records, and the queue is there")
+        app.tasks["tiny.double"].delay(0)
+        wait_until(lambda: found.state.events > 0, 20, "an event is recorded")
+    assert found.state.overflow is None
+    sent = [app.tasks["tiny.double"].delay(number).id for number in range(30)]
+    with recording(app, tmp_path / "second") as found:
+        wait_until(
+            lambda: sent[-1] in set(tasks(tmp_path / "second")["task_id"]), 20, "what was kept is there"
+        )
+    assert sent[0] not in set(tasks(tmp_path / "second")["task_id"]), "the oldest was dropped"
+    assert found.state.overflow is not None
+    assert state(tmp_path / "second")["overflow"] == found.state.overflow
+    with kombu.Connection(rabbitmq_url) as connection:
+        connection.default_channel.queue_delete(queue.QUEUE)

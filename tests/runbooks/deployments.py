@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import psycopg
 import redis
 from celery import Celery
 
 from tests.acceptance.stack import Stack
 from tests.runbooks.driver import Driver
+from tests.runbooks.validation import Validator
 from tests.services.postgresql import postgresql
 from tests.services.processes import PROJECT
 from tests.services.rabbitmq import RabbitMQ
-from tests.services.valkey import valkey
+from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib.celery import create
 from zumolib.conf import Conf
 
 READY_SECONDS = 60
+PLAIN = "zumodra.celery.debug_task"  # a task that every worker knows
 
 
 @dataclass(kw_only=True)
@@ -38,7 +43,9 @@ class Deployment:
     environment: dict[str, str]  # of a kernel that works on it
     broker_url: str
     results_url: str
+    node: str  # the name of the only worker
     driver: Driver = field(init=False)
+    validator: Validator = field(init=False)
     patience = 0  # the runbook's parameter: does a person have to do something?
 
     @property
@@ -54,13 +61,12 @@ class Deployment:
         return redis.Redis.from_url(self.results_url)
 
     def inspect(self) -> Any:
-        """Celery's own questions to the workers."""
-        return self.app.control.inspect(timeout=1.5)
+        """Celery's own questions to the worker."""
+        return self.app.control.inspect([self.node], timeout=1.5)
 
-    def node(self) -> str:
-        """The name of the only worker."""
-        [name] = wait_until(self.inspect().ping, READY_SECONDS, "the worker's answer")
-        return str(name)
+    def wait_for_worker(self) -> None:
+        """Wait until the worker answers."""
+        wait_until(self.inspect().ping, READY_SECONDS, "the worker's answer to Celery's ping")
 
     def consumed(self) -> set[str]:
         """Queues that are consumed, as Celery says."""
@@ -94,6 +100,7 @@ class Full(Deployment):
 
     folder: Path
     rabbit: RabbitMQ
+    server: Valkey  # of results
     database: dict[str, Any]
     patience = 90
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -101,7 +108,7 @@ class Full(Deployment):
     def start(self, service: str, *words: str, app: str = "tests.runbooks.app") -> None:
         """Start the worker or beat."""
         own = {
-            "worker": ("worker", "-n", "test@here", "-c2", "--loglevel=info"),
+            "worker": ("worker", "-n", self.node, "-c2", "--without-mingle", "--loglevel=info"),
             "beat": ("beat", "--loglevel=info"),
         }[service]
         with (self.folder / f"{service}.log").open("ab") as sink:
@@ -115,9 +122,10 @@ class Full(Deployment):
             )
 
     def stop(self, service: str) -> None:
-        """End the broker, the worker or beat."""
-        if service == "broker":
-            self.rabbit.stop()
+        """End a server, the worker or beat."""
+        server = {"broker": self.rabbit, "results": self.server}.get(service)
+        if server is not None:
+            server.stop()
             return
         process = self._running.pop(service)
         process.terminate()
@@ -133,14 +141,10 @@ class Full(Deployment):
             self.stop(service)
         self.start(service, *words, app=app)
 
-    def password(self, word: str) -> None:
-        """Give RabbitMQ's user another password."""
-        subprocess.run(
-            ["/usr/lib/rabbitmq/bin/rabbitmqctl", "change_password", "guest", word],
-            env=self.rabbit._environment,
-            check=True,
-            capture_output=True,
-        )
+    def rabbitmqctl(self, *words: str) -> None:
+        """Give RabbitMQ a command."""
+        command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", *words]
+        subprocess.run(command, env=self.rabbit._environment, check=True, capture_output=True)
 
     @contextmanager
     def person(self, act: Callable[[], None]) -> Iterator[None]:
@@ -168,41 +172,50 @@ class Full(Deployment):
         assert done, "the runbook never waited for a person"
 
     def end(self) -> None:
-        """End what was started."""
-        for service in list(self._running):
+        """End what was started, at once."""
+        for process in self._running.values():
             with suppress(ProcessLookupError):
-                self.stop(service)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
 
 
 @contextmanager
 def embedded(folder: Path) -> Iterator[Embedded]:
     """A healthy embedded stack whose worker also has the leaking task."""
     stack = Stack(folder, {"CELERY_WORKER_INCLUDE": "tests.runbooks.leaky"})
-    done = stack.zumo("up")
     try:
+        done = stack.zumo("up")
         assert done.returncode == 0, done.stdout + done.stderr
         chosen = stack.plan().settings
         made = Embedded(
             environment=stack.environment | {"PYTHONPATH": _path()},
             broker_url=chosen["CELERY_BROKER_URL"],
             results_url=chosen["CELERY_RESULT_BACKEND"],
+            node=f"celery@{socket.gethostname()}",
             stack=stack,
         )
-        with Driver(made.environment) as made.driver:
+        with Driver(made.environment) as made.driver, Validator(made.environment) as made.validator:
             yield made
     finally:
-        stack.zumo("down")
+        while left := stack.processes():  # at once; that `zumo down` ends them in order is tested elsewhere
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(left, 5)
 
 
 @contextmanager
 def full(folder: Path) -> Iterator[Full]:
     """A healthy deployment on RabbitMQ and PostgreSQL."""
     with ExitStack() as opened:
-        database = opened.enter_context(postgresql())
-        results = opened.enter_context(valkey()).rsplit("/", 1)[0]
         rabbit = RabbitMQ()
         opened.callback(rabbit.remove)
-        rabbit.start()
+        started = opened.enter_context(ThreadPoolExecutor(1)).submit(rabbit.start)  # it takes the longest
+        database = opened.enter_context(postgresql())
+        results = Valkey()
+        opened.callback(results.remove)
+        results.start()
+        server = results.url.rsplit("/", 1)[0]
         user, password = database["USER"], quote(str(database["PASSWORD"]), safe="")
         url = f"postgres://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
         environment = {
@@ -210,20 +223,19 @@ def full(folder: Path) -> Iterator[Full]:
             "ZUMO_HOME": str(folder),
             "ZUMO_APP": "tests.runbooks.app",
             "CELERY_BROKER_URL": rabbit.url,
-            "CELERY_RESULT_BACKEND": f"{results}/1",
-            "REDIS_URL": f"{results}/0",
+            "CELERY_RESULT_BACKEND": f"{server}/1",
+            "REDIS_URL": f"{server}/0",
             "DATABASE_URL": url,
             "PYTHONPATH": _path(),
         }
-        for words in (("migrate",), ("schedule", "install")):
-            command = [sys.executable, "-m", "zumolib", *words]
-            subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
         made = Full(
             environment=environment,
             broker_url=rabbit.url,
-            results_url=f"{results}/1",
+            results_url=f"{server}/1",
+            node="test@here",
             folder=folder,
             rabbit=rabbit,
+            server=results,
             database={
                 "host": database["HOST"],
                 "port": database["PORT"],
@@ -232,11 +244,15 @@ def full(folder: Path) -> Iterator[Full]:
                 "dbname": database["NAME"],
             },
         )
+        for words in (("migrate",), ("schedule", "install")):
+            command = [sys.executable, "-m", "zumolib", *words]
+            subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
+        started.result()
         opened.callback(made.end)
         made.start("worker")
         made.start("beat")
-        made.node()
-        with Driver(environment) as made.driver:
+        with Driver(environment) as made.driver, Validator(environment) as made.validator:
+            made.wait_for_worker()
             yield made
 
 

@@ -1,8 +1,8 @@
 """One process with a deployment's settings that runs a runbook's cells, all or only the first of them.
 
 A notebook that is interrupted and started again begins with an empty namespace, and so does each run
-here; what a kernel adds to that is its start, which takes most of a notebook's time. Requests and answers
-are JSON, a line each.
+here; a run with a name can go on later where it stopped. What a kernel adds to that is its start, which
+takes most of a notebook's time. Requests and answers are JSON, a line each.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ import nbformat
 
 from tests.services.processes import PROJECT
 from zumolib.conf import PROJECT as PRODUCT
+
+APPLY = "cures.apply("  # in the one cell that acts
 
 
 class Driver:
@@ -52,9 +55,22 @@ class Driver:
         assert not answer["error"], answer["error"]
         return answer["value"]
 
-    def run(self, runbook: str, parameters: dict[str, Any], *, cells: int | None = None) -> dict[str, Any]:
-        """Run the first code cells of a runbook, all by default; gives ``verdicts``, ``done`` and ``proof``."""
-        return self._ask(runbook=runbook, parameters=parameters, cells=cells)  # type: ignore[no-any-return]
+    def run(
+        self, runbook: str, parameters: dict[str, Any], *, until: int | None = None, name: str = ""
+    ) -> dict[str, Any]:
+        """Run a runbook's code cells, or those before the one at `until`.
+
+        With a `name` it goes on where the run of that name stopped.
+
+        Returns
+        -------
+        dict
+            Of the cells that ran: ``verdicts``, ``proof``, ``done`` (rows), ``texts`` (all that was shown)
+            and ``receipts`` (how many there were after each cell).
+        """
+        return self._ask(  # type: ignore[no-any-return]
+            runbook=runbook, parameters=parameters, until=until, name=name
+        )
 
     def do(self, code: str) -> Any:
         """Run statements; what they leave in ``value`` comes back."""
@@ -67,22 +83,33 @@ def code_cells(runbook: str) -> list[nbformat.NotebookNode]:
     return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
 
 
-def _cells(runbook: str, parameters: dict[str, Any], cells: int | None) -> dict[str, Any]:
-    space: dict[str, Any] = {}
-    shown: list[Any] = []
-    tags: list[list[str]] = []
-    for cell in code_cells(runbook)[:cells]:
-        shown.append(_run(cell.source, space))
-        tags.append(cell.metadata.get("tags", []))
-        if "parameters" in tags[-1]:
-            space |= parameters
-    done = space.get("done")
-    return {
-        "verdicts": [value for value, its in zip(shown, tags, strict=True) if "verdict" in its],
-        "proof": [value for value, its in zip(shown, tags, strict=True) if "proof" in its],
-        "done": [] if done is None else done.astype(str).to_dict("records"),
-        "texts": [repr(value) for value in shown if value is not None],
-    }
+@dataclass
+class Run:
+    """A namespace, and how many cells have run in it."""
+
+    space: dict[str, Any] = field(default_factory=dict)
+    position: int = 0
+
+
+def _cells(run: Run, runbook: str, parameters: dict[str, Any], until: int | None) -> dict[str, Any]:
+    from zumolib.receipts.models import Receipt
+
+    told: dict[str, Any] = {"verdicts": [], "proof": [], "done": [], "texts": [], "receipts": []}
+    for cell in code_cells(runbook)[run.position : until]:
+        tags = cell.metadata.get("tags", [])
+        shown = _run(cell.source, run.space)
+        run.position += 1
+        if "parameters" in tags:
+            run.space |= parameters
+        for tag, key in (("verdict", "verdicts"), ("proof", "proof")):
+            if tag in tags:
+                told[key].append(shown)
+        if APPLY in cell.source:
+            told["done"] = run.space["done"].astype(str).to_dict("records")
+        if shown is not None:
+            told["texts"].append(repr(shown))
+        told["receipts"].append(Receipt.objects.count())
+    return told
 
 
 def _run(source: str, space: dict[str, Any]) -> Any:
@@ -101,6 +128,7 @@ def main() -> None:
     from zumolib import orm
 
     orm.ready()
+    runs: dict[str, Run] = {}
     for line in sys.stdin:
         request = json.loads(line)
         orm.refresh()
@@ -111,7 +139,9 @@ def main() -> None:
                 exec(request["code"], space)
                 value = space.get("value")
             else:
-                value = _cells(request["runbook"], request["parameters"], request["cells"])
+                name = request["name"]
+                run = runs.setdefault(name, Run()) if name else Run()
+                value = _cells(run, request["runbook"], request["parameters"], request["until"])
         except Exception:  # noqa: BLE001 - the test that asked shows it
             error = traceback.format_exc()
         answers.write(json.dumps({"value": value, "error": error}, default=str) + "\n")

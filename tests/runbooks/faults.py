@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from threading import Event, Thread
 from typing import Any
 
-from tests.runbooks.deployments import Deployment, Embedded, Full
-from tests.waiting import wait_until
-
-ENTRY = "cleanup-expired-sessions"
-TYPO = "tests.mispelt"
-PLAIN = "zumodra.celery.debug_task"
+from tests.runbooks import consuming, leaking, scheduled, servers, stored
+from tests.runbooks.deployments import PLAIN, Embedded, Full
 
 
 def nothing(d: Any) -> None:
@@ -32,249 +27,12 @@ class Fault:
     on: tuple[type, ...] = (Embedded, Full)
     by_hand: Callable[[Any], None] | None = None  # what the person does on a deployment of their own
     parameters: dict[str, Any] = field(default_factory=dict)
+    briefly: dict[str, Any] = field(default_factory=dict)  # parameters of a run that finds nothing to do
     meanwhile: Callable[[Any], AbstractContextManager[None]] = (
         nullcontext  # work that goes on during the diagnosis
     )
     clear: Callable[[Any], None] = nothing  # what the cure rightly leaves
-
-
-def stop_broker(d: Any) -> None:
-    d.stop("broker")
-
-
-def start_broker(d: Full) -> None:
-    d.rabbit.start()
-
-
-def answers(d: Deployment) -> bool:
-    return bool(wait_until(d.inspect().ping, 60, "an answer to Celery's ping"))
-
-
-def wrong_password(d: Any) -> None:
-    if isinstance(d, Full):
-        d.password("another")
-        return
-    server = d.results
-    server.config_set("requirepass", "another")
-    server.client_kill_filter(_type="normal", skipme=True)
-
-
-def right_password(d: Full) -> None:
-    d.password("guest")
-
-
-def run_a_task(d: Deployment) -> bool:
-    """A call goes all the way to its result."""
-    return bool(d.app.send_task(PLAIN).get(timeout=60)["status"] == "ok")
-
-
-def other_queues(d: Any) -> None:
-    """Only `emails` and `payments` are consumed, without a receipt."""
-    for queue in sorted(d.consumed() - {"emails", "payments"}):
-        d.app.control.cancel_consumer(queue, reply=True, timeout=1.0, destination=[d.node()])
-    assert d.consumed() == {"emails", "payments"}
-
-
-def started_with_other_queues(d: Full) -> None:
-    d.restart("worker", "-Q", "emails,payments")
-    d.node()
-
-
-def all_consumed(d: Deployment) -> bool:
-    return d.consumed() == set(d.app.amqp.queues)
-
-
-def pause(d: Any) -> None:
-    d.driver.do(
-        "from zumolib import control, runbooks\n"
-        "app = runbooks.bind().app\n"
-        "control.apply(control.pause.plan(app, 'hr'), reason='planted')"
-    )
-    assert "hr" not in d.consumed()
-
-
-def send_unknown_entry(d: Any) -> None:
-    d.driver.do(
-        "from django_celery_beat.models import IntervalSchedule, PeriodicTask\n"
-        "often, _ = IntervalSchedule.objects.get_or_create(every=1, period='hours')\n"
-        f"PeriodicTask.objects.update_or_create(name='planted', defaults=dict(task={TYPO!r}, interval=often, "
-        "enabled=True))"
-    )
-
-
-def unknown_entry_is_off(d: Any) -> bool:
-    return not d.driver.do(
-        "from django_celery_beat.models import PeriodicTask\n"
-        "value = PeriodicTask.objects.enabled().filter(name='planted').exists()"
-    )
-
-
-def remove_unknown_entry(d: Any) -> None:
-    d.driver.do(
-        "from django_celery_beat.models import PeriodicTask\nPeriodicTask.objects.filter(name='planted').delete()"
-    )
-
-
-def older_worker(d: Full) -> None:
-    d.restart("worker", "-I", "tests.runbooks.leaky", app="zumolib")
-    d.node()
-
-
-def newer_worker(d: Full) -> None:
-    d.restart("worker")
-    d.node()
-
-
-def late_is_registered(d: Full) -> bool:
-    return "tests.late" in str(d.inspect().registered()[d.node()])
-
-
-held: list[Any] = []
-
-
-def limit(d: Any) -> None:
-    """A rate set while the worker runs, and calls that it holds."""
-    d.app.control.rate_limit(PLAIN, "1/h", destination=[d.node()], reply=True, timeout=1.0)
-    held[:] = [d.app.send_task(PLAIN) for _ in range(4)]
-    wait_until(lambda: sum(call.state == "SUCCESS" for call in held) == 1, 20, "the one that may run")
-
-
-def held_ran(d: Any) -> bool:
-    app = d.app
-    return all(app.AsyncResult(call.id).get(timeout=60)["status"] == "ok" for call in held)
-
-
-def stop_beat(d: Any) -> None:
-    d.stop("beat")
-    if isinstance(d, Full):  # as it looks an hour later
-        d.driver.do(
-            "from datetime import UTC, datetime, timedelta\n"
-            "from django_celery_beat.models import PeriodicTask\n"
-            "PeriodicTask.objects.filter(interval__every=30, interval__period='minutes', enabled=True)"
-            ".update(last_run_at=datetime.now(UTC) - timedelta(hours=1))"
-        )
-
-
-def start_beat(d: Full) -> None:
-    d.start("beat")
-
-
-def beat_sends(d: Any) -> bool:
-    """An entry of every second, added to beat's own table, comes to the worker."""
-    d.driver.do(
-        "from django_celery_beat.models import IntervalSchedule, PeriodicTask\n"
-        "often, _ = IntervalSchedule.objects.get_or_create(every=1, period='seconds')\n"
-        f"PeriodicTask.objects.update_or_create(name='proof', defaults=dict(task={PLAIN!r}, interval=often, "
-        "queue='hr', enabled=True))"
-    )
-    node = d.node()
-
-    def runs() -> int:
-        return int(d.inspect().stats()[node]["total"].get(PLAIN, 0))
-
-    before = runs()
-    try:
-        return bool(wait_until(lambda: runs() > before, 30, "beat's dispatch to run"))
-    finally:
-        d.driver.do(
-            "from django_celery_beat.models import PeriodicTask\n"
-            "PeriodicTask.objects.filter(name='proof').delete()"
-        )
-
-
-def disable(d: Any) -> None:
-    d.driver.do(
-        "from django_celery_beat.models import PeriodicTask\n"
-        f"row = PeriodicTask.objects.get(name={ENTRY!r})\nrow.enabled = False\nrow.save()"
-    )
-
-
-def entry_is_on(d: Any) -> bool:
-    """Beat's own query of what it schedules."""
-    return bool(
-        d.driver.do(
-            "from django_celery_beat.models import PeriodicTask\n"
-            f"value = PeriodicTask.objects.enabled().filter(name={ENTRY!r}).exists()"
-        )
-    )
-
-
-pids: list[int] = []
-
-
-def leak(d: Any) -> None:
-    """Processes that hold what earlier runs left."""
-    node = d.node()
-    pids[:] = d.inspect().stats()[node]["pool"]["processes"]
-    calls = [d.app.send_task("tests.leaky", (40,)) for _ in range(16)]
-    wait_until(lambda: d.inspect().stats()[node]["total"].get("tests.leaky", 0) >= len(calls), 30, "the leak")
-
-
-@contextmanager
-def goes_on_leaking(d: Any) -> Iterator[None]:
-    """The task runs on, among others, until its processes are replaced."""
-    over = Event()
-    app = d.app
-    count = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.filter(action='recycle').count()"
-    before = d.driver.do(count)
-
-    def send() -> None:
-        turn = 0
-        while not over.wait(0.5) and d.driver.do(count) == before:
-            app.send_task("tests.leaky", (12,))
-            for _ in range(1 + turn % 5):
-                app.send_task("tests.clean", (20,))
-            turn += 1
-
-    thread = Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def processes_are_new(d: Any) -> bool:
-    return not set(d.inspect().stats()[d.node()]["pool"]["processes"]) & set(pids)
-
-
-def fill(d: Any) -> None:
-    """Results until the memory limit is reached, some of them about to expire."""
-    server = d.results
-    put(d, 400, size=50_000, expires=lambda n: 100 + n)
-    used = server.info("memory")["used_memory"]
-    server.config_set("maxmemory-policy", "noeviction")
-    server.config_set("maxmemory", int(used * 1.01))
-
-
-def put(d: Any, count: int, *, size: int, expires: Callable[[int], int | None]) -> None:
-    body = '{"status": "SUCCESS", "result": "%s"}' % ("x" * size)
-    with d.results.pipeline(transaction=False) as pipe:
-        for n in range(count):
-            pipe.set(f"celery-task-meta-planted-{n:04d}", body, ex=expires(n))
-        pipe.execute()
-
-
-def has_room(d: Any) -> bool:
-    """The newest results are still there, and one more is taken."""
-    told = d.results.info("memory")
-    kept = d.results.exists("celery-task-meta-planted-0399")
-    return bool(kept and told["used_memory"] < 0.8 * told["maxmemory"] and run_a_task(d))
-
-
-def lift_limit(d: Any) -> None:
-    d.results.config_set("maxmemory", 0)
-    d.results.delete(*d.results.keys("celery-task-meta-planted-*"))
-
-
-def forever(d: Any) -> None:
-    put(d, 30, size=100, expires=lambda n: None)
-
-
-def all_expire(d: Any) -> bool:
-    server = d.results
-    return all(0 < server.ttl(key) <= 86_400 for key in server.keys("celery-task-meta-planted-*"))
+    kernel: bool = True  # is also tried by nbval
 
 
 UNCONSUMED = "; ".join(
@@ -282,28 +40,151 @@ UNCONSUMED = "; ".join(
     for queue in ("default", "analytics", "notifications", "hr", "ats", "celery")
 )
 
+
 FAULTS = (
-    Fault("broker stopped", "worker-does-not-connect", "broker-unreachable", stop_broker, answers,
-          by_hand=start_broker),
-    Fault("wrong password", "worker-does-not-connect", "broker-refuses-login", wrong_password, run_a_task,
-          by_hand=right_password),
-    Fault("queues taken from the worker", "tasks-not-executed", UNCONSUMED, other_queues, all_consumed,
-          on=(Embedded,)),
-    Fault("worker started on the wrong queues", "tasks-not-executed", UNCONSUMED, started_with_other_queues,
-          all_consumed, on=(Full,), clear=newer_worker),
-    Fault("entry of an unknown task", "tasks-not-executed", f"task-unregistered ({TYPO})", send_unknown_entry,
-          unknown_entry_is_off, clear=remove_unknown_entry),
-    Fault("worker of older code", "tasks-not-executed", "task-unregistered (tests.late)", older_worker,
-          late_is_registered, on=(Full,), by_hand=newer_worker),
-    Fault("queue paused", "tasks-not-executed", "queue-paused (hr)", pause, all_consumed),
-    Fault("rate limit in the way", "tasks-not-executed", f"rate-limited ({PLAIN})", limit, held_ran,
-          by_hand=newer_worker),
-    Fault("beat stopped", "beat-does-not-trigger", "beat-stopped", stop_beat, beat_sends, by_hand=start_beat),
-    Fault("row disabled", "beat-does-not-trigger", f"entry-disabled ({ENTRY})", disable, entry_is_on),
-    Fault("task leaks", "worker-memory-grows", "task-leaks (tests.leaky)", leak, processes_are_new,
-          parameters={"watch": 12}, meanwhile=goes_on_leaking),
-    Fault("results at the memory limit", "result-backend-full", "results-memory-limit", fill, has_room,
-          clear=lift_limit),
-    Fault("results never expire", "result-backend-full", "results-never-expire", forever, all_expire,
-          clear=lift_limit),
-)  # fmt: skip
+    Fault(
+        "broker stopped",
+        "worker-does-not-connect",
+        "broker-unreachable",
+        servers.stop_broker,
+        servers.answers,
+        by_hand=servers.start_broker,
+    ),
+    Fault(
+        "wrong password",
+        "worker-does-not-connect",
+        "broker-refuses-login",
+        servers.wrong_password,
+        servers.run_a_task,
+        by_hand=servers.right_password,
+    ),
+    Fault(
+        "virtual host refused",
+        "worker-does-not-connect",
+        "broker-refuses-vhost",
+        servers.refuse_vhost,
+        servers.run_a_task,
+        on=(Full,),
+        by_hand=servers.allow_vhost,
+        kernel=False,
+    ),
+    Fault(
+        "worker stopped",
+        "worker-does-not-connect",
+        "no-worker",
+        servers.stop_worker,
+        servers.answers,
+        by_hand=servers.start_worker,
+        kernel=False,
+    ),
+    Fault(
+        "queues taken from the worker",
+        "tasks-not-executed",
+        UNCONSUMED,
+        consuming.other_queues,
+        consuming.all_consumed,
+        on=(Embedded,),
+    ),
+    Fault(
+        "worker started on the wrong queues",
+        "tasks-not-executed",
+        UNCONSUMED,
+        consuming.started_with_other_queues,
+        consuming.all_consumed,
+        on=(Full,),
+        clear=consuming.newer_worker,
+    ),
+    Fault(
+        "entry of an unknown task",
+        "tasks-not-executed",
+        f"task-unregistered ({scheduled.TYPO})",
+        scheduled.send_unknown_entry,
+        scheduled.unknown_entry_is_off,
+        clear=scheduled.remove_unknown_entry,
+    ),
+    Fault(
+        "worker of older code",
+        "tasks-not-executed",
+        "task-unregistered (tests.late)",
+        consuming.older_worker,
+        consuming.late_is_registered,
+        on=(Full,),
+        by_hand=consuming.newer_worker,
+    ),
+    Fault("queue paused", "tasks-not-executed", "queue-paused (hr)", consuming.pause, consuming.all_consumed),
+    Fault(
+        "rate limit in the way",
+        "tasks-not-executed",
+        f"rate-limited ({PLAIN})",
+        consuming.limit,
+        consuming.held_ran,
+        by_hand=consuming.newer_worker,
+    ),
+    Fault(
+        "beat stopped",
+        "beat-does-not-trigger",
+        "beat-stopped",
+        scheduled.stop_beat,
+        scheduled.beat_sends,
+        by_hand=scheduled.start_beat,
+    ),
+    Fault(
+        "row disabled",
+        "beat-does-not-trigger",
+        f"entry-disabled ({scheduled.ENTRY})",
+        scheduled.disable,
+        scheduled.entry_is_on,
+    ),
+    Fault(
+        "task leaks",
+        "worker-memory-grows",
+        "task-leaks (tests.leaky)",
+        leaking.leak,
+        leaking.processes_are_new,
+        parameters={"watch": 12},
+        briefly={"watch": 3},
+        meanwhile=leaking.goes_on_leaking,
+    ),
+    Fault(
+        "result backend stopped",
+        "result-backend-full",
+        "results-unreachable",
+        servers.stop_results,
+        servers.run_a_task,
+        on=(Full,),
+        by_hand=servers.start_results,
+        kernel=False,
+    ),
+    Fault(
+        "results at the memory limit",
+        "result-backend-full",
+        "results-memory-limit",
+        stored.fill,
+        stored.has_room,
+        clear=stored.lift_limit,
+    ),
+    Fault(
+        "results never expire",
+        "result-backend-full",
+        "results-never-expire",
+        stored.forever,
+        stored.all_expire,
+        clear=stored.lift_limit,
+    ),
+)
+
+
+SERVICES = ("worker-does-not-connect", "beat-does-not-trigger", "result-backend-full")
+
+
+WORK = ("tasks-not-executed", "worker-memory-grows")
+
+
+def by_nbval(kind: type, runbooks: Sequence[str]) -> list[Fault]:
+    """Faults that are tried in a kernel: each on the first of its deployments."""
+    return [f for f in FAULTS if f.kernel and f.on[0] is kind and f.runbook in runbooks]
+
+
+def by_interruption(kind: type, runbooks: Sequence[str]) -> list[Fault]:
+    """Faults whose runbook is interrupted: each on the last of its deployments, and wherever its cure is another."""
+    return [f for f in FAULTS if (f.on[-1] is kind or (f.by_hand and kind in f.on)) and f.runbook in runbooks]

@@ -144,8 +144,37 @@ def watched(sizes: list[float], runs: list[dict[str, int]], pids: list[int] | No
     return frame
 
 
-LEAKY = [0, 1, 1, 2, 3, 3, 5, 5, 6, 8, 8, 9, 10, 12]
-CLEAN = [0, 3, 4, 4, 5, 9, 9, 14, 15, 15, 18, 21, 26, 27]
+LEAKY = [0, 0, 1, 3, 3, 3, 4, 4, 7, 7, 7, 9, 9, 10, 13, 13, 13, 13, 15, 16, 16, 19, 19, 20, 20, 20, 22, 22]
+CLEAN = [
+    0,
+    3,
+    4,
+    4,
+    5,
+    9,
+    9,
+    14,
+    15,
+    15,
+    18,
+    21,
+    26,
+    27,
+    27,
+    28,
+    33,
+    35,
+    36,
+    36,
+    40,
+    42,
+    42,
+    44,
+    49,
+    50,
+    50,
+    53,
+]
 BOTH = [{"leaky": a, "clean": b} for a, b in zip(LEAKY, CLEAN, strict=True)]
 
 
@@ -162,8 +191,26 @@ def test_two_that_leak_are_both_told() -> None:
     }
 
 
+def test_a_worker_of_another_machine_tells_its_sizes() -> None:
+    elsewhere = {"pid": 2**22 + 1, "pool": {"processes": [2**22 + 2]}}  # ids that no process here can have
+    told = {NODE: {"own": 50, "children": {str(2**22 + 2): 70}}}
+    assert memory.sizes({NODE: elsewhere}, told) == {NODE: {2**22 + 1: 50, 2**22 + 2: 70}}
+    assert memory.tells(told, [NODE])
+    unknown = {NODE: {"error": "No such control method: resident"}}
+    assert memory.sizes({NODE: elsewhere}, unknown) == {}
+    assert not memory.tells(unknown, [NODE])
+
+
+def test_two_that_always_run_together_are_not_told_apart() -> None:
+    together = [{"leaky": n, "clean": 3 * n} for n in range(24)]
+    per_run = memory.growth(watched([100 + 12.0 * n for n in range(24)], together))
+    assert per_run.attrs["alike"] == ["clean", "leaky"]
+    apart = memory.growth(watched([100 + 12.0 * n for n in LEAKY], BOTH))
+    assert apart.attrs["alike"] == []
+
+
 @settings(deadline=None)
-@given(caught=st.sets(st.sampled_from(range(1, 13, 2)), max_size=3), kept=st.floats(0, 20))
+@given(caught=st.sets(st.sampled_from(range(1, 27, 3)), max_size=4), kept=st.floats(0, 20))
 def test_what_a_task_holds_only_while_it_runs_is_no_growth(caught: set[int], kept: float) -> None:
     """Samples that catch the other task at work, and an allocator that keeps a little for later."""
     sizes = [100 + 12.0 * n + (20 if at in caught else kept if at > 3 else 0) for at, n in enumerate(LEAKY)]

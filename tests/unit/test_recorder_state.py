@@ -86,6 +86,13 @@ def test_status_shows_a_line_and_each_trouble(tmp_path: Path):
     ]
 
 
+def test_a_queue_that_was_full_is_a_trouble(tmp_path: Path):
+    state = State("one", 1, state="recording", overflow="2026-11-22T10:00:00.000+00:00")
+    [_, trouble] = _recorder(vars(state)).splitlines()
+    assert trouble.startswith("  overflow: the broker's queue of events was full at 2026-11-22T10:00:00")
+    assert trouble.endswith("keep a recorder running")
+
+
 def test_metrics_leave_out_what_is_not_known(tmp_path: Path):
     StateFile(tmp_path, "one").write(State("one", os.getpid(), state="recording", events=7, dropped=2))
     registry = CollectorRegistry()

@@ -24,6 +24,7 @@ ASKED: dict[str, dict[str, Any]] = {
     **{question: {} for question in fleet.QUESTIONS},
     "registered": {"taskinfoitems": ["rate_limit"]},
     "rate_limited": {},
+    "resident": {},
     "revoked": {},
 }
 ANSWER_SECONDS = 1.0  # for a broadcast: nobody knows yet who is there
@@ -90,6 +91,12 @@ class Scene:
         except BrokerError as error:
             raise CannotTell(str(error)) from error
         return Fleet(at, tuple(sorted(answers["stats"])), answers, self.app)
+
+    @property
+    def replied(self) -> int | None:
+        """How many workers replied; None where they have not been asked, or nobody did."""
+        asked: Fleet | None = self.__dict__.get("fleet")
+        return len(asked.replied) or None if asked is not None else None
 
     @cached_property
     def ready(self) -> dict[str, int | None]:

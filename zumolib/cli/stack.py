@@ -31,7 +31,10 @@ def down() -> None:
 @click.command()
 @as_json
 def status(as_json: bool) -> None:
-    """Show services, queues and the recorder. Exit code 1 when a service does not run."""
+    """Show services, queues, recorders and the history's files.
+
+    Exit code 1 when a service does not run, or when the history cannot be reached or lost files.
+    """
     from zumolib.stack import lifecycle
 
     state = lifecycle.status()
@@ -39,12 +42,14 @@ def status(as_json: bool) -> None:
         dump(state)
     else:
         _show(state)
-    sys.exit(0 if state["running"] and all(s["state"] == "running" for s in state["services"]) else 1)
+    runs = state["running"] and all(service["state"] == "running" for service in state["services"])
+    sys.exit(0 if runs and not state["history"]["problem"] else 1)
 
 
 def _show(state: dict[str, Any]) -> None:
     for recorder in state["recorders"]:
         click.echo(_recorder(recorder))
+    click.echo(_history(state["history"]))
     if not state["running"]:
         click.echo(f"not running ({state['home']}); start it with `zumo up`")
         if state["left_behind"]:
@@ -73,7 +78,21 @@ def _recorder(said: dict[str, Any]) -> str:
     parts += [f"{count:,} {name}" for name, count in counts.items() if count is not None]
     lines = [f"recorder {plain(said['name'])}: {plain(said['state'])}, {', '.join(parts)}"]
     troubles = {"": said["reason"], "depths: ": said["depths"], "files: ": said["files"]}
+    if said["overflow"]:
+        troubles["overflow: "] = (
+            f"the broker's queue of events was full at {said['overflow']}; the oldest were dropped, how many is "
+            "not known: keep a recorder running"
+        )
     return "\n".join(lines + [f"  {what}{plain(why)}" for what, why in troubles.items() if why])
+
+
+def _history(said: dict[str, Any]) -> str:
+    """One line of what can be read of the history, and another for a trouble."""
+    line = f"history {plain(said['place'])}: {said['state']}"
+    if said["state"] != "unreachable":
+        line += f", {said['files']:,} files"
+    trouble = "; ".join(part for part in (said["problem"], said["remedy"]) if part)
+    return f"{line}\n  {plain(trouble)}" if trouble else line
 
 
 @click.command()

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from zumolib.control.fleet import Fleet
+    from zumolib.control.remote import Answer
 
 COLUMNS = ("worker", "processes", "busy")
-GROW_SECONDS = 15.0
+TRIES = 3  # a process is idle at least between two short tasks
+RESIZE_SECONDS = 15.0
 END_SECONDS = 20.0
 
 
@@ -33,17 +35,28 @@ class Recycle(Plan):
     old: Mapping[str, tuple[int, ...]]  # process ids by worker
 
     def carry_out(self, run: Run) -> None:
-        """Grow each pool by its size, then shrink it by as much: a pool ends its oldest idle ones first."""
+        """Replace the processes of one worker after the other."""
         for node, pids in self.old.items():
             run.heed()
-            count = {"n": len(pids)}
-            [grown] = remote.command(self.app, "pool_grow", count, nodes=[node])
-            if not grown.ok:
-                run.step(node, grown.text, ok=False)
-                continue
-            remote.seen(partial(self._has, node, 2 * len(pids)), GROW_SECONDS)
-            [shrunk] = remote.command(self.app, "pool_shrink", count, nodes=[node])
-            run.step(node, f"{len(pids)} processes replaced" if shrunk.ok else shrunk.text, ok=shrunk.ok)
+            last = self._replace(node, pids)
+            run.step(node, f"{len(pids)} processes replaced" if last.ok else last.text, ok=last.ok)
+
+    def _replace(self, node: str, pids: tuple[int, ...]) -> Answer:
+        """Grow the pool by its size, then shrink it by as much: it ends its oldest idle processes.
+
+        One that was busy just then has outlived a new one, so the rest is tried again.
+        """
+        left = set(pids)
+        for _ in range(TRIES):
+            for command, size in (("pool_grow", len(pids) + len(left)), ("pool_shrink", len(pids))):
+                [answer] = remote.command(self.app, command, {"n": len(left)}, nodes=[node])
+                if not answer.ok:
+                    return answer
+                remote.seen(partial(self._has, node, size), RESIZE_SECONDS)
+            left &= set(_pids(fleet.snapshot(self.app, nodes=[node]), node))
+            if not left:
+                break
+        return answer
 
     def verify(self, run: Run) -> bool | None:
         """The workers list none of the old processes."""
@@ -57,7 +70,7 @@ class Recycle(Plan):
         return remote.seen(look, END_SECONDS)
 
     def _has(self, node: str, processes: int) -> bool:
-        return len(_pids(fleet.snapshot(self.app, nodes=[node]), node)) >= processes
+        return len(_pids(fleet.snapshot(self.app, nodes=[node]), node)) == processes
 
 
 def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Recycle:

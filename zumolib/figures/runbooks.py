@@ -23,6 +23,7 @@ COLOURS = {
     "cannot be told": theme.INK,
 }
 MOST_ENTRIES = 20
+GREW_MB = 10  # less is an allocator's noise
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def diagnosis(frame: pd.DataFrame) -> Findings:
 
 @dataclass(frozen=True)
 class Actions:
-    """A frame of actions as a table; with nothing in it, one sentence."""
+    """A frame of actions as a table, without columns that hold nothing; with no row, one sentence."""
 
     frame: pd.DataFrame
     empty: str
@@ -95,10 +96,11 @@ class Actions:
     def _repr_html_(self) -> str:
         if self.frame.empty:
             return f'<p style="font-family:{theme.FONT}"><em>{escape(self.empty)}</em></p>'
-        head = "".join(f'<th style="text-align:left">{escape(str(c))}</th>' for c in self.frame.columns)
+        told = self.frame[[column for column in self.frame if (self.frame[column] != "").any()]]
+        head = "".join(f'<th style="text-align:left">{escape(str(c))}</th>' for c in told.columns)
         rows = "".join(
             "<tr>" + "".join(f'<td style="text-align:left">{escape(str(v))}</td>' for v in row) + "</tr>"
-            for row in self.frame.itertuples(index=False, name=None)
+            for row in told.itertuples(index=False, name=None)
         )
         return (
             f'<table style="font-family:{theme.FONT};border-collapse:collapse">'
@@ -162,7 +164,9 @@ def lateness(frame: pd.DataFrame) -> go.Figure:
         ``entry``, ``late`` (seconds since it was due).
     """
     if frame.empty:
-        return theme.empty("No entry is overdue", remedy="Whatever was due was dispatched.")
+        return theme.empty(
+            "No entry is overdue", remedy="None is later than beat's own rhythm explains.", height=130
+        )
     top = frame.sort_values("late", ascending=False).head(MOST_ENTRIES)
     figure = go.Figure(
         go.Bar(
@@ -197,21 +201,21 @@ def memory(frame: pd.DataFrame) -> go.Figure:
             remedy="Run this notebook on the machine of the workers, with `watch` above 0.",
         )
     figure = go.Figure()
-    for position, (pid, its) in enumerate(frame.groupby("pid")):
+    for position, ((_, pid), its) in enumerate(frame.groupby(["worker", "pid"])):
         colour = theme.OTHERS[position % len(theme.OTHERS)]
         figure.add_scatter(
             x=its["seconds"], y=its["mb"], mode="lines", line={"color": colour, "width": 2},
             hovertemplate=f"process {pid}: %{{y:,.0f}} MB<extra></extra>",
         )  # fmt: skip
-    first = frame.groupby("pid")["mb"].first().sum()
-    last = frame.groupby("pid")["mb"].last().sum()
-    if last - first > 0.1 * first:
+    its_sizes = frame.groupby(["worker", "pid"])["mb"]
+    first, last = its_sizes.first().sum(), its_sizes.last().sum()
+    if last - first > max(GREW_MB, 0.02 * first):
         finding = f"grew from {number(first)} to {number(last)} MB"
     else:
         finding = f"stayed at about {number(last)} MB in all"
     figure.update_xaxes(title_text="seconds")
     figure.update_yaxes(title_text="MB resident", rangemode="tozero")
-    count = counted(frame["pid"].nunique(), "process", "processes")
+    count = counted(its_sizes.ngroups, "process", "processes")
     return theme.titled(
         figure,
         f"{count} {finding}",

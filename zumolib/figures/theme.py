@@ -12,6 +12,7 @@ import re
 import plotly.graph_objects as go
 import plotly.io as pio
 
+from zumolib.figures import light
 from zumolib.figures.words import literal
 
 NAME = "zumo"
@@ -102,7 +103,7 @@ def register() -> None:
     )  # fmt: skip
     pio.templates.default = NAME
     # JupyterLab draws this; unlike an HTML renderer's output it stays small and the same at every run.
-    pio.renderers.default = "plotly_mimetype"
+    light.renderers().default = "plotly_mimetype"
 
 
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:
@@ -113,7 +114,7 @@ def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figur
     )
 
 
-def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
+def empty(title: str, *, remedy: str, note: str = "", height: int = 220) -> go.Figure:
     """A figure in place of one that has nothing to show; it says what to do next, `commands` in bold."""
     figure = go.Figure()
     figure.add_annotation(
@@ -126,4 +127,4 @@ def empty(title: str, *, remedy: str, note: str = "") -> go.Figure:
         font={"size": 14},
     )
     figure.update_xaxes(visible=False).update_yaxes(visible=False)
-    return titled(figure, title, note=note, height=220)
+    return titled(figure, title, note=note, height=height)

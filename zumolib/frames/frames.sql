@@ -3,7 +3,7 @@
 -- columns only. Whatever a caller wrote comes as a parameter. Times are TIMESTAMP WITH TIME ZONE in UTC.
 
 -- name: frame_records
-SELECT {columns}
+SELECT {columns}, {matched} AS entry_matched
 FROM {tasks}
 WHERE {touched} AND {where}
 ORDER BY coalesce(sent, received, started, finished) {direction}, task_id {direction}
@@ -207,3 +207,32 @@ FROM (
     )
 )
 GROUP BY ALL;
+
+-- name: frame_untold_reach
+SELECT min(sent) AS first, max(sent) AS last
+FROM {tasks}
+WHERE entry IS NULL AND parent_id IS NULL AND sent < $end AND (finished IS NULL OR finished >= $start)
+  AND name IN (SELECT unnest($names));
+
+-- name: frame_untold
+SELECT task_id, name, sent, parent_id, entry
+FROM {tasks}
+WHERE entry IS NULL AND parent_id IS NULL AND sent >= $start AND sent < $end
+  AND name IN (SELECT unnest($names));
+
+-- name: frame_told_near
+-- Tasks that say which entry sent them, near the firings in question.
+SELECT task_id, name, sent, parent_id, entry
+FROM {tasks} AS task
+SEMI JOIN (SELECT unnest($names) AS due_name, unnest($due) AS due) AS firing
+    ON task.name = due_name
+       AND sent >= due - to_microseconds(($early * 1e6)::BIGINT)
+       AND sent <= due + to_microseconds(($late * 1e6)::BIGINT)
+WHERE entry IS NOT NULL AND sent >= $start AND sent < $end;
+
+-- name: frame_concluded
+SELECT told.* REPLACE (coalesce(told.entry, concluded.entry) AS entry),
+       told.entry IS NULL AND concluded.entry IS NOT NULL AS entry_matched
+FROM {tasks} AS told
+LEFT JOIN (SELECT unnest($concluded_tasks) AS task_id, unnest($concluded_entries) AS entry) AS concluded
+    ON told.task_id = concluded.task_id;

@@ -1,8 +1,7 @@
-"""Is everything up: broker, database, workers, beat and recorder, one row each."""
+"""Is everything up: broker, database, workers, beat and recorder, one row each; and the history if it is not."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zumolib import recorder_state
 from zumolib.conf import conf, hide
 from zumolib.errors import BrokerError, HistoryError
 from zumolib.frames.statements import ask
 from zumolib.frames.window import Window
+from zumolib.history import soundness
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -25,7 +26,7 @@ COLUMNS = ("component", "state", "detail", "remedy")
 OK, WARNING, DOWN, UNKNOWN = "ok", "warning", "down", "unknown"
 STATES = (DOWN, WARNING, UNKNOWN, OK)  # the worst first
 
-RECORDER_SILENT = timedelta(seconds=30)  # its state file is written about once a second
+MANY_WAITING = 10_000  # events at the broker, which one recorder takes in a second
 BEAT_LATE = timedelta(minutes=2)  # beat wakes up every 5 s; a dispatch may wait for a recorder
 BEAT_LOOK = timedelta(hours=6)  # entries that fire seldom tell nothing of the last minutes
 
@@ -60,7 +61,8 @@ def now(
     Returns
     -------
     pandas.DataFrame
-        ``component`` (broker, database, workers, beat, recorder), ``state`` (ok, warning, down, unknown),
+        ``component`` (broker, database, workers, beat, recorder; history only where its files cannot be
+        reached, or some are damaged), ``state`` (ok, warning, down, unknown),
         ``detail`` and ``remedy`` (text; the remedy is empty where all is well). Nothing that is down makes
         this raise.
     """
@@ -76,6 +78,7 @@ def now(
         _told(beat, history, at),
         _told(recorder, history, at),
     ]
+    findings += [trouble for trouble in [_told(files, history)] if trouble.state != OK]
     return pd.DataFrame([asdict(finding) for finding in findings], columns=list(COLUMNS))
 
 
@@ -140,6 +143,11 @@ def beat(history: History, at: datetime) -> Finding:
         )
     should = due["at"].iloc[-1].to_pydatetime()
     [row] = ask(history, "dispatches", window, {}, {}).to_pylist()
+    how = ""
+    if row["last"] is None:
+        # A foreign app's events do not name the entry.
+        [row] = ask(history, "dispatches", window, {}, {}, entries=True).to_pylist()
+        how = ", by name and time"
     last = row["last"]
     remedy = "look at beat's log and at the recorder's; `zumo up` starts what is missing"
     if last is None:
@@ -148,29 +156,47 @@ def beat(history: History, at: datetime) -> Finding:
     if last < should - BEAT_LATE:
         missed = int((due["at"] > last).sum())
         return Finding("beat", DOWN, f"last dispatch {age} ago; {missed:,} firings were due since", remedy)
-    return Finding("beat", OK, f"last dispatch {age} ago")
+    return Finding("beat", OK, f"last dispatch {age} ago{how}")
 
 
 def recorder(history: History, at: datetime) -> Finding:
-    """Read what the recorders last said of themselves."""
-    said = [state for path in sorted(history.root.glob("recorder-*.json")) if (state := _state(path))]
-    running = [state for state in said if state.get("state") != "stopped"]
+    """Read what the recorders last said of themselves; one that died is no trouble where another records."""
+    running = [said for said in recorder_state.read(history.root, at) if said.state != "stopped"]
+    recording = [said for said in running if said.state == "recording"]
+    troubled = [said for said in running if said not in recording]
     if not running:
         return Finding("recorder", DOWN, "none runs", "`zumo up`, or `zumo record` beside your own workers")
-    newest = max(running, key=lambda state: str(state.get("updated")))
-    quiet = at - datetime.fromisoformat(str(newest["updated"]))
-    if quiet > RECORDER_SILENT:
-        detail = f"nothing heard for {_ago(quiet.total_seconds())}"
-        return Finding("recorder", DOWN, detail, "look at its log; `zumo up` starts it again")
-    if newest.get("state") != "recording":
-        return Finding("recorder", DOWN, f"{newest.get('state')}: {newest.get('reason')}", "see its log")
-    waiting, rate = newest.get("waiting"), float(newest.get("events_per_second") or 0.0)
-    detail = f"records {rate:g} events/s"
-    if newest.get("lag_seconds") is not None:
-        detail += f", {_ago(float(newest['lag_seconds']))} behind"
-    if waiting and waiting > 10_000:
-        return Finding("recorder", WARNING, f"{detail}, {waiting:,} events wait", "start a second recorder")
+    if not recording:
+        newest = max(troubled, key=lambda said: datetime.fromisoformat(said.updated))
+        return Finding("recorder", DOWN, *_trouble(newest))
+    waiting = max(said.waiting or 0 for said in recording)
+    lags = [said.lag_seconds for said in recording if said.lag_seconds is not None]
+    detail = f"records {sum(said.events_per_second for said in recording):g} events/s"
+    if lags:
+        detail += f", {_ago(max(lags))} behind"
+    if waiting > MANY_WAITING:
+        detail += f", {waiting:,} events wait"
+        return Finding("recorder", WARNING, detail, "start a second recorder")
+    for said in troubled:
+        if said.state != "silent":
+            what, remedy = _trouble(said)
+            return Finding("recorder", WARNING, f"{detail}; {said.name}: {what}", remedy)
     return Finding("recorder", OK, detail)
+
+
+def _trouble(said: recorder_state.State) -> tuple[str, str]:
+    """What a recorder complains of, and what to do."""
+    what, _, remedy = said.reason.rpartition("; ")
+    return f"{said.state}: {what or remedy}", remedy if what else "look at its log"
+
+
+def files(history: History) -> Finding:
+    """Look at the lists of what the history holds."""
+    found = soundness.look(history.address)
+    if found.problem:
+        state = DOWN if found.state == "unreachable" else WARNING
+        return Finding("history", state, found.problem, found.remedy)
+    return Finding("history", OK, f"{found.files:,} files")
 
 
 def ping(app: Celery, nodes: Sequence[str] | None = None, timeout: float = 1.0) -> tuple[str, ...]:
@@ -199,14 +225,6 @@ def _told(probe: Callable[..., Finding], *args: Any) -> Finding:
 
 def _unasked(component: str) -> Finding:
     return Finding(component, UNKNOWN, "cannot be asked without the broker", "see broker")
-
-
-def _state(path: Any) -> dict[str, Any] | None:
-    try:
-        said = json.loads(path.read_bytes())
-        return said if isinstance(said, dict) and "updated" in said else None
-    except (OSError, ValueError):
-        return None  # being replaced just now, or not a recorder's
 
 
 def _is_redis(app: Celery) -> bool:

@@ -58,7 +58,15 @@ def slowest(
         raise InputError(f"measure={measure!r}: runs are measured by queue_wait or run_time")
     wanted = Condition(filters)
     parts = {"where": wanted.sql, "measure": measure}
-    table = ask(history, "slowest", window, parts, {**wanted.values, "rows": top}, by="finished")
+    table = ask(
+        history,
+        "slowest",
+        window,
+        parts,
+        {**wanted.values, "rows": top},
+        by="finished",
+        entries=wanted.entries,
+    )
     return told(frame(table, SLOWEST, window.zone), history, window)
 
 
@@ -87,5 +95,7 @@ def failed(
     """
     wanted = Condition(filters)
     values = {**wanted.values, "rows": top, "error": error}
-    table = ask(history, "failed", window, {"where": wanted.sql}, values, by="finished")
+    table = ask(
+        history, "failed", window, {"where": wanted.sql}, values, by="finished", entries=wanted.entries
+    )
     return told(frame(table, FAILED, window.zone), history, window)

@@ -80,6 +80,38 @@ def entries(app: Celery | None = None) -> pd.DataFrame:
     return frame
 
 
+def known(app: Celery | None = None) -> pd.DataFrame:
+    """Every entry by which tasks may be sent: those of the database, and those of the app's configuration.
+
+    A foreign app may have its crontabs in ``beat_schedule`` and no table. Its intervals count from when its
+    beat was started, which nobody tells, so their ``when`` is None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name``, ``task``, ``queue``, ``enabled``, ``start_time``, ``expires`` and ``when``, as in
+        :func:`entries`.
+    """
+    from zumolib import beat
+
+    app = app or _our_app()
+    found = entries(app)[["name", "task", "queue", "enabled", "start_time", "expires", "when"]]
+    configured = [
+        {
+            "name": name,
+            "task": entry["task"],
+            "queue": beat.landing_queue(app, entry["task"], (entry.get("options") or {}).get("queue")),
+            "enabled": True,
+            "when": _configured(entry["schedule"], app),
+        }
+        for name, entry in (app.conf.beat_schedule or {}).items()
+        if name not in set(found["name"])
+    ]
+    if not configured:
+        return found
+    return pd.concat([found, pd.DataFrame(configured)], ignore_index=True).astype(found.dtypes.to_dict())
+
+
 def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Every firing of the enabled entries in a window.
 
@@ -188,6 +220,19 @@ def _our_app() -> Celery:
     from celery.app.utils import find_app
 
     return find_app(conf().ZUMO_APP)
+
+
+def _configured(schedule: Any, app: Celery) -> expansion.Spec | None:
+    from celery.schedules import crontab
+
+    if not isinstance(schedule, crontab):
+        return None
+    names = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
+    fields: dict[str, Any] = {}
+    for name in names:
+        value = getattr(schedule, f"_orig_{name}")
+        fields[name] = str(value) if isinstance(value, int | str) else ",".join(map(str, sorted(value)))
+    return expansion.Cron(**fields, zone=str(app.timezone))
 
 
 def _when(row: PeriodicTask, kind: str) -> expansion.Spec | None:

@@ -14,15 +14,16 @@ import pyarrow as pa
 
 from zumolib import queries
 from zumolib.errors import InputError
+from zumolib.frames.scheduled import Scheduled, concluding
 
 if TYPE_CHECKING:
     from zumolib.frames.window import Window
     from zumolib.history import History
 
-TEXT, COUNT, SOME, REAL = "str", "int64", "Int64", "float64"
+TEXT, COUNT, SOME, REAL, FLAG = "str", "int64", "Int64", "float64", "bool"
 MOMENT = "moment"  # datetime64[us] in the window's zone
 
-_ARROW = {TEXT: pa.string(), COUNT: pa.int64(), SOME: pa.int64(), REAL: pa.float64()}
+_ARROW = {TEXT: pa.string(), COUNT: pa.int64(), SOME: pa.int64(), REAL: pa.float64(), FLAG: pa.bool_()}
 _EXTENDED = {pa.int64(): pd.Int64Dtype()}
 
 GROUPS = ("name", "queue", "worker", "state", "entry")
@@ -64,6 +65,10 @@ class Condition:
             terms.append(f"{column} IN ({', '.join(f'${n}' for n in names)})" if names else "false")
             self.values |= names
         self.sql = " AND ".join(terms) or "true"
+        #: Entries that are asked for; False where any will do.
+        self.entries: tuple[str, ...] | bool = (
+            tuple(value for key, value in self.values.items() if key.startswith("entry_")) or False
+        )
 
 
 def grouping(by: str | Sequence[str], known: Sequence[str] = GROUPS) -> tuple[str, ...]:
@@ -94,6 +99,7 @@ def ask(
     values: Mapping[str, Any],
     *,
     by: Literal["any", "finished"] = "any",
+    entries: Sequence[str] | bool = False,
 ) -> pa.Table:
     """Run a statement of ``frames.sql``, named there ``frame_…``.
 
@@ -105,9 +111,19 @@ def ask(
         Its parameters beside ``start`` and ``end``.
     by
         Whether it is about tasks that touch the window, or only about those that finished in it.
+    entries
+        The entries that it is about, True for all of them: tasks whose sender told none are asked about
+        as well, where the history knows the schedule.
     """
-    text = queries.query(f"frame_{statement}", **parts)
-    return history.select(text, window, by=by, **values)
+    found = None
+    if entries and isinstance(history, Scheduled):
+        found = history.concluded(window, by=by, only=None if entries is True else tuple(entries))
+    if found is None or found.empty:
+        return history.select(
+            queries.query(f"frame_{statement}", matched="false", **parts), window, by=by, **values
+        )
+    text, more = concluding(queries.query(f"frame_{statement}", matched="entry_matched", **parts), found)
+    return history.select(text, window, by=by, **values, **more)
 
 
 def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame:

@@ -20,8 +20,10 @@ import pandas as pd
 
 from zumolib.errors import InputError
 from zumolib.frames.buckets import Buckets, step_of
+from zumolib.frames.scheduled import Scheduled
 from zumolib.frames.statements import (
     COUNT,
+    FLAG,
     MOMENT,
     REAL,
     SOME,
@@ -43,8 +45,9 @@ RECORDS = {
     "task_id": TEXT, "name": TEXT, "queue": TEXT, "worker": TEXT, "state": TEXT, "sent": MOMENT,
     "eta": MOMENT, "expires": MOMENT, "received": MOMENT, "started": MOMENT, "finished": MOMENT,
     "queue_wait": REAL, "run_time": REAL, "retries": SOME, "exception": TEXT, "traceback": TEXT,
-    "args": TEXT, "kwargs": TEXT, "parent_id": TEXT, "root_id": TEXT, "entry": TEXT,
+    "args": TEXT, "kwargs": TEXT, "parent_id": TEXT, "root_id": TEXT, "entry": TEXT, "entry_matched": FLAG,
 }  # fmt: skip
+_TO_MATCH = ("task_id", "name", "sent", "parent_id", "entry", "entry_matched")
 INFLIGHT = {
     "task_id": TEXT, "name": TEXT, "queue": TEXT, "worker": TEXT, "state": TEXT, "retries": SOME,
     "sent": MOMENT, "eta": MOMENT, "received": MOMENT, "started": MOMENT, "entry": TEXT, "age": REAL,
@@ -96,6 +99,9 @@ def records(
         - ``exception``, ``traceback`` (str): of a FAILURE or a RETRY
         - ``args``, ``kwargs`` (str): representations, shortened by Celery
         - ``parent_id``, ``root_id``, ``entry`` (str)
+        - ``entry_matched`` (bool): the sender told no entry; this one has the task's name and was due when
+          it was sent. It is concluded where the history knows the schedule, as that of
+          :func:`zumolib.frames.window.open_history` does; anybody may have called the task just then.
 
     Raises
     ------
@@ -106,19 +112,26 @@ def records(
     if unknown or not columns:
         raise InputError(f"columns={unknown}: a record has {', '.join(RECORDS)}")
     wanted = Condition(filters)
-    parts = {"columns": ", ".join(columns), "where": wanted.sql, "touched": _TOUCHED, "direction": "DESC"}
-    if newest is None:
-        parts["direction"] = ""
-    table = ask(history, "records", window, parts, {**wanted.values, "rows": newest})
-    found = frame(table, {column: RECORDS[column] for column in columns}, window.zone)
-    return told(found if newest is None else found.iloc[::-1].reset_index(drop=True), history, window)
+    matching = isinstance(history, Scheduled) and not {"entry", "entry_matched"}.isdisjoint(columns)
+    needed = tuple(dict.fromkeys([*columns, *(_TO_MATCH if matching else ())]))
+    loaded = ", ".join(column for column in needed if column != "entry_matched") or "task_id"
+    parts = {"columns": loaded, "where": wanted.sql, "touched": _TOUCHED}
+    parts["direction"] = "" if newest is None else "DESC"
+    values = {**wanted.values, "rows": newest}
+    table = ask(history, "records", window, parts, values, entries=wanted.entries)
+    found = frame(table, {column: RECORDS[column] for column in needed}, window.zone)
+    if newest is not None:
+        found = found.iloc[::-1].reset_index(drop=True)
+    if isinstance(history, Scheduled) and matching and not wanted.entries:
+        found = history.fill(found)
+    return told(found[list(columns)], history, window)
 
 
 def summary(history: History, window: Window, **filters: Unpack[Filters]) -> pd.DataFrame:
     """Tasks of the window by state, most frequent first: ``state``, ``count`` and ``share`` (0 to 1)."""
     wanted = Condition(filters)
     parts = {"where": wanted.sql, "touched": _TOUCHED}
-    table = ask(history, "summary", window, parts, wanted.values)
+    table = ask(history, "summary", window, parts, wanted.values, entries=wanted.entries)
     return told(frame(table, {"state": TEXT, "count": COUNT, "share": REAL}, window.zone), history, window)
 
 
@@ -134,7 +147,7 @@ def headline(history: History, window: Window, **filters: Unpack[Filters]) -> pd
     """
     wanted = Condition(filters)
     parts = {"where": wanted.sql, "touched": _TOUCHED}
-    [row] = ask(history, "headline", window, parts, wanted.values).to_pylist()
+    [row] = ask(history, "headline", window, parts, wanted.values, entries=wanted.entries).to_pylist()
     for column in ("queue_wait_p95", "queue_wait_max"):
         row[column] = np.nan if row[column] is None else row[column]
     return told(pd.Series(row, dtype=object), history, window)
@@ -182,7 +195,8 @@ def latency(
         "groups": (f"{buckets.sql('finished')} AS bucket, " if buckets else "") + listed(columns),
         "where": wanted.sql,
     }
-    table = ask(history, "latency", window, parts, wanted.values, by="finished")
+    about = "entry" in columns or wanted.entries
+    table = ask(history, "latency", window, parts, wanted.values, by="finished", entries=about)
     dtypes = {name: COUNT if name == "bucket" else TEXT for name in names}
     found = frame(table, dtypes | LATENCY, window.zone)
     if buckets:
@@ -227,7 +241,8 @@ def throughput(
     parts = {"names": listed(["bucket", *columns]), "where": wanted.sql}
     for moment in MOMENTS:
         parts[f"{moment}_groups"] = f"{buckets.sql(moment)} AS bucket, {listed(columns)}"
-    table = ask(history, "throughput", window, parts, wanted.values)
+    about = "entry" in columns or wanted.entries
+    table = ask(history, "throughput", window, parts, wanted.values, entries=about)
     keys = {"bucket": COUNT, **dict.fromkeys(columns, TEXT)}
     found = frame(table, {**keys, **dict.fromkeys(MOMENTS, COUNT)}, window.zone)
     every = pd.DataFrame({"bucket": pd.Series(buckets.numbers(), dtype="int64")})
@@ -250,7 +265,8 @@ def failures(history: History, window: Window, **filters: Unpack[Filters]) -> pd
         ``count``, ``first`` and ``last`` (when), ``example`` (the last exception as its worker reported it).
     """
     wanted = Condition(filters)
-    table = ask(history, "failures", window, {"where": wanted.sql}, wanted.values, by="finished")
+    parts = {"where": wanted.sql}
+    table = ask(history, "failures", window, parts, wanted.values, by="finished", entries=wanted.entries)
     return told(frame(table, FAILURES, window.zone), history, window)
 
 
@@ -271,10 +287,11 @@ def inflight(
     pandas.DataFrame
         One row a task: ``task_id``, ``name``, ``queue``, ``worker``; ``state`` at the window's end: PENDING
         (sent), RECEIVED (reserved by a worker), STARTED or RETRY (between two attempts); ``retries``
-        (Int64); ``sent``, ``eta``, ``received``, ``started`` (times); ``entry``; ``age`` (float, seconds from
+        (Int64); ``sent``, ``eta``, ``received``, ``started`` (times); ``entry`` (as its sender told it); ``age`` (float, seconds from
         its first known moment to the window's end).
     """
     wanted = Condition(filters)
     reach = Window(min(window.start, window.end - FORGOTTEN), window.end, window.zone)
-    table = ask(history, "inflight", reach, {"where": wanted.sql}, {**wanted.values, "rows": oldest})
+    values = {**wanted.values, "rows": oldest}
+    table = ask(history, "inflight", reach, {"where": wanted.sql}, values, entries=wanted.entries)
     return told(frame(table, INFLIGHT, window.zone), history, window)

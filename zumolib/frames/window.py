@@ -173,10 +173,11 @@ def known_zone(zone: str) -> str:
 
 
 def open_history(folder: str = "") -> History:
-    """The history in a folder or at a URL; empty means the one that the settings name."""
-    from zumolib.history import History
+    """The history in a folder or at a URL, with the app's schedule; empty means the one that the settings name."""
+    from zumolib.frames import schedule
+    from zumolib.frames.scheduled import Scheduled
 
-    return History(_place(folder) if folder else conf().history)
+    return Scheduled(_place(folder) if folder else conf().history, schedule.known)
 
 
 def _place(text: str) -> Path | str:

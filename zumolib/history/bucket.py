@@ -10,20 +10,20 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from zumolib.errors import HistoryError
-from zumolib.history.place import Entry
+from zumolib.history.place import Entry, temporary
 
 # Of files fetched; beyond it, those go that were not used for longest.
 CACHE_BYTES = 5_000_000_000
+
+TIMEOUT = 60  # seconds for one request
 
 # Background work of a process that died is taken up after this long, in seconds. Two at once would do no
 # harm, since only one of them can commit; it would be work for nothing.
@@ -41,6 +41,8 @@ class Bucket:
         (``AWS_ACCESS_KEY_ID``, …) do not say may stand in the query: ``?endpoint=http://…&region=…``.
     root
         A local folder for the cache, and for what belongs to this machine.
+    patience
+        Seconds after which the store does not answer; None for :data:`TIMEOUT` and some attempts more.
 
     Raises
     ------
@@ -48,7 +50,7 @@ class Bucket:
         The URL is not understood.
     """
 
-    def __init__(self, url: str, root: Path) -> None:
+    def __init__(self, url: str, root: Path, *, patience: int | None = None) -> None:
         from obstore.exceptions import BaseError
         from obstore.store import from_url
 
@@ -62,8 +64,8 @@ class Bucket:
             self._store: Any = store(
                 self.url,
                 config=options,
-                client_options={"allow_http": plain, "timeout": "60s"},
-                retry_config={"max_retries": 3},
+                client_options={"allow_http": plain, "timeout": f"{patience or TIMEOUT}s"},
+                retry_config={"max_retries": 3 if patience is None else 0},
             )
         except (BaseError, ValueError) as error:
             raise HistoryError(
@@ -137,13 +139,8 @@ class Bucket:
                 if part.stat().st_mtime < before:
                     part.unlink()
 
-    @contextmanager
-    def spill(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="zumo-history-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def spill(self) -> AbstractContextManager[Path]:
+        return temporary()
 
     def _take_lease(self) -> bool:
         lease = json.dumps({"owner": self._owner, "until": time.time() + LEASE_SECONDS}).encode()

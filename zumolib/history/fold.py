@@ -30,7 +30,7 @@ from zumolib.queries import query
 logger = logging.getLogger(__name__)
 
 # One step takes no more than this, so that its memory is bounded whatever has piled up.
-STEP_ROWS = 1_000_000
+STEP_ROWS = 250_000
 STEP_BYTES = 100_000_000
 
 
@@ -81,7 +81,11 @@ def fold(place: Place, manifest: Manifest, now: datetime) -> Manifest:
 
 def without_damaged(place: Place, manifest: Manifest, waiting: list[str], now: datetime) -> Manifest | None:
     """The state without files that cannot be read; None when all can. They stay where they are."""
-    names = [*waiting, *(segment.name for segment in manifest.segments)]
+    return leave_out(place, manifest, [*waiting, *(segment.name for segment in manifest.segments)], now)
+
+
+def leave_out(place: Place, manifest: Manifest, names: list[str], now: datetime) -> Manifest | None:
+    """The state without those of these files that cannot be read; None when all can."""
     damaged = [name for name in names if not readable(place, name)]
     if not damaged:
         return None

@@ -70,6 +70,16 @@ class Place(Protocol):
         """A local folder for temporary files, gone afterwards."""
 
 
+@contextmanager
+def temporary() -> Iterator[Path]:
+    """A local folder that is gone afterwards, with what is in it."""
+    folder = Path(tempfile.mkdtemp(prefix="zumo-history-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Folder:
     """A local folder; made on the first write."""
 
@@ -183,13 +193,8 @@ class Folder:
                 if part.stat().st_mtime < before:
                     part.unlink()
 
-    @contextmanager
-    def spill(self) -> Iterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="zumo-history-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def spill(self) -> AbstractContextManager[Path]:
+        return temporary()
 
     @contextmanager
     def _part(self, path: Path) -> Iterator[Path]:

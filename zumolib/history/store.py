@@ -10,30 +10,26 @@ fields empty. The fold is SQL, in ``queries.sql``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
 from zumolib import events, queries
-from zumolib.conf import conf
-from zumolib.errors import HistoryError, InputError
-from zumolib.history import appended, aside, tidying, view
+from zumolib.errors import InputError
+from zumolib.history import appended, aside, tidying
+from zumolib.history.address import opened
 from zumolib.history.coverage import Coverage, Source, cover
-from zumolib.history.fold import whole
 from zumolib.history.gathering import DEPTHS
-from zumolib.history.place import Folder, Place
+from zumolib.history.reader import Reader
 from zumolib.history.shapes import DEPTH_FRAME, TASKS, WORKERS, framed
 from zumolib.history.view import By, View
 from zumolib.queries import query
 
 Names = str | Sequence[str] | None
-
-Answer = TypeVar("Answer")
 
 
 class Window(Protocol):
@@ -58,9 +54,10 @@ class History:
     """
 
     def __init__(self, root: Path | str) -> None:
-        self.place = _open(root)
+        self.address = root
+        self.place = opened(root)
         self.root = self.place.root
-        self._doubted: set[str] = set()
+        self._reader = Reader(self.place)
 
     def append_events(self, rows: list[dict[str, Any]] | pa.Table, *, source: Source | None = None) -> None:
         """Put rows of :data:`zumolib.events.SCHEMA` on disk; they survive a power cut once this returns.
@@ -146,7 +143,7 @@ class History:
                 parts["beats"] = look.beats_table(**moments)
             return look.connection.sql(queries.fill(text, **parts), params=used).to_arrow_table()
 
-        return self._ask(run)
+        return self._reader.ask(run)
 
     def tasks(
         self,
@@ -231,11 +228,11 @@ class History:
 
     def coverage(self) -> Coverage:
         """What the history holds by now."""
-        return self._ask(lambda look: cover(look, self._doubted))
+        return self._reader.ask(lambda look: cover(look, self._reader.doubted))
 
     def any_task(self) -> bool:
         """Whether any task was ever recorded."""
-        return self._ask(lambda look: bool(look.manifest.of("tasks")) or bool(look.hot().records.num_rows))
+        return self._reader.ask(lambda look: bool(look.manifest.of("tasks") or look.hot().records.num_rows))
 
     def compact(self, now: datetime, *, at_once: bool = False) -> int:
         """Fold what waits, merge small files, delete what both replaced. Safe at any instant, beside anyone.
@@ -288,47 +285,6 @@ class History:
         aside.retain(self.root, first)
         most = None if gigabytes is None else gigabytes * 1e9
         return tidying.retain(self.place, first=first, most=most, now=now.astimezone(UTC))
-
-    def _ask(self, ask: Callable[[View], Answer]) -> Answer:
-        """Answer, again if a file went or turned out to be damaged while it was read."""
-        missing: set[str] = set()
-        for _ in range(5):
-            names: list[str] = []
-            try:
-                with queries.connect() as connection:
-                    look = View(self.place, connection, frozenset(self._doubted))
-                    names = look.names()
-                    return ask(look)
-            except (duckdb.Error, FileNotFoundError) as error:
-                failure = error
-                queries.forget()
-                view.forget()
-                doubted, gone = self._look_into(names)
-                # A file that went between the listing and the reading is not listed the next time.
-                self._doubted |= doubted | (gone & missing)
-                missing |= gone
-                if not doubted and not gone and not isinstance(error, duckdb.IOException):
-                    raise
-        raise HistoryError(f"{self.place.url} cannot be read: {failure}") from failure
-
-    def _look_into(self, names: list[str]) -> tuple[set[str], set[str]]:
-        """Which of these files cannot be read, and which are not there."""
-        doubted, gone = set(), set()
-        for name in names:
-            try:
-                if not whole(self.place.path(name)):
-                    doubted.add(name)
-            except FileNotFoundError:
-                gone.add(name)
-        return doubted, gone
-
-
-def _open(root: Path | str) -> Place:
-    if isinstance(root, str) and "://" in root:
-        from zumolib.history.bucket import Bucket
-
-        return Bucket(root, conf().folder_of(root))
-    return Folder(Path(root))
 
 
 def _window(start: datetime, end: datetime) -> dict[str, datetime]:

@@ -18,9 +18,9 @@ import duckdb
 
 from zumolib import events, queries
 from zumolib.errors import HistoryError
-from zumolib.history import appended
+from zumolib.history import appended, doubts
 from zumolib.history.adoption import adopt
-from zumolib.history.fold import fold, waiting, without_damaged
+from zumolib.history.fold import fold, leave_out, waiting, without_damaged
 from zumolib.history.gathering import DEPTHS, read_rows
 from zumolib.history.manifest import GRACE, KINDS, Manifest, Segment, commit, micros, newest
 from zumolib.history.output import Output
@@ -74,6 +74,7 @@ def tidy(place: Place, now: datetime, *, at_once: bool = False) -> int:
         manifest = newest(place)
         if not manifest.token:
             manifest = adopt(place, manifest, now)
+        manifest = _resolve_doubts(place, manifest, now)
         swept, manifest = _sweep(place, manifest, now)
         if at_once or _due(place, manifest, now):
             manifest = fold(place, manifest, now)
@@ -141,6 +142,20 @@ def _due(place: Place, manifest: Manifest, now: datetime) -> bool:
         or sum(appended.rows(entry) for entry in files) >= FOLD_ROWS
         or max(abs(now.timestamp() - appended.written(entry)) for entry in files) >= FOLD_SECONDS
     )
+
+
+def _resolve_doubts(place: Place, manifest: Manifest, now: datetime) -> Manifest:
+    """The state without the files that questions could not read, so that nobody tries them again."""
+    names = doubts.noted(place.root)
+    if not names:
+        return manifest
+    known = {entry.name for entries in waiting(place, manifest) for entry in entries}
+    known |= {segment.name for segment in manifest.segments}
+    sound = leave_out(place, manifest, sorted(names & known), now)
+    if sound is not None and not commit(place, sound):
+        return manifest
+    doubts.forget(place.root)
+    return sound or manifest
 
 
 def _sweep(place: Place, manifest: Manifest, now: datetime) -> tuple[int, Manifest]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zumolib import orm
-from zumolib.checks import BY_ID, Diagnosis, Scene, diagnose
+from zumolib.checks import BY_ID, CannotTell, Diagnosis, Scene, broker, diagnose
 from zumolib.conf import conf
 from zumolib.errors import InputError
 from zumolib.runbooks.cures import Cures, plans_for
@@ -34,9 +37,10 @@ class Bench:
     trouble: str = ""  # that was asked for last
     asked: dict[str, Any] = field(default_factory=dict)  # and how
     seen: Scene = field(init=False)  # and what was looked at
+    last: Scene = field(init=False)  # the same, or what was looked at since
 
     def __post_init__(self) -> None:
-        self.seen = self.scene()
+        self.seen = self.last = self.scene()
 
     @property
     def kind(self) -> str:
@@ -44,6 +48,11 @@ class Bench:
         if self.plan is None:
             return "a deployment of its own: services are started and stopped by you"
         return "the embedded stack" if self.supervisor else "the embedded stack, which is down"
+
+    @property
+    def workers(self) -> Sequence[str]:
+        """Who replied when it was looked at last; a plan then waits for them only."""
+        return self.last.fleet.replied
 
     def scene(self, **asked: Any) -> Scene:
         """What the checks look at, as of now."""
@@ -63,7 +72,8 @@ class Bench:
         watch
             Seconds for which memory is watched.
         """
-        self.trouble, self.asked, self.seen = trouble, asked, self.scene(**asked)
+        self.trouble, self.asked = trouble, asked
+        self.seen = self.last = self.scene(**asked)
         return _diagnose(trouble, self.seen)
 
     def cures(self, diagnosis: Diagnosis, *, patience: float = 0.0, rate: str = "") -> Cures:
@@ -76,14 +86,33 @@ class Bench:
         rate
             Another rate limit for a task that is held by the one in the code, as ``10/m``.
         """
-        return Cures(tuple(step for f in diagnosis.findings for step in plans_for(self, f, patience, rate)))
+        steps = tuple(step for f in diagnosis.findings for step in plans_for(self, f, patience, rate))
+        lost = any(f.id in broker.IDS for f in diagnosis.findings)
+        return Cures(steps, settle=partial(self._settle, lost))
+
+    def _settle(self, lost: bool) -> float:
+        """Wait until a worker is back, where the broker was lost; but not for ever.
+
+        Who is interrupted after that cure and starts again must not find missing what is on its way.
+        Returns until when (monotonic) effects may still come.
+        """
+        end = time.monotonic() + SETTLE_SECONDS
+        while lost and time.monotonic() < end and not self._replied():
+            time.sleep(POLL)
+        return end
+
+    def _replied(self) -> bool:
+        scene = self.scene()
+        with suppress(CannotTell):  # lost again
+            return scene.broker.state == "ok" and bool(scene.fleet.replied)
+        return False
 
     def again(self, cures: Cures) -> Diagnosis:
         """Ask the same checks afresh; after a cure, until they find nothing or a while has passed."""
-        end = time.monotonic() + (SETTLE_SECONDS if cures.applied else 0.0)
         while True:
-            made = _diagnose(self.trouble, self.scene(**self.asked))
-            if not made.findings or time.monotonic() > end:
+            self.last = self.scene(**self.asked)
+            made = _diagnose(self.trouble, self.last)
+            if not made.findings or time.monotonic() > cures.settled_by:
                 return made
             time.sleep(POLL)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ class Cures:
     """All actions against a diagnosis, in the order in which they are applied."""
 
     steps: tuple[Step, ...]
+    settle: Callable[[], float] = time.monotonic  # called after the last; gives `settled_by`
+    settled_by: float = 0.0  # monotonic time until which effects may still come
     receipts: list[Receipt] = field(default_factory=list)
     undone: list[tuple[str, str, str]] = field(default_factory=list)  # what, state, why
 
@@ -55,11 +58,6 @@ class Cures:
             except ZumoError as error:
                 rows.append((str(step.finding), f"not possible yet: {error}", 0, ""))
         return pd.DataFrame(rows, columns=list(PREVIEW))
-
-    @property
-    def applied(self) -> bool:
-        """Whether anything was done."""
-        return bool(self.receipts)
 
     def apply(self, *, confirmed: bool, reason: str) -> pd.DataFrame:
         """Apply all of it, each with a receipt; without `confirmed` nothing is touched.
@@ -89,6 +87,8 @@ class Cures:
                 self.undone.append((str(step.finding), "failed", str(error)))
             except ZumoError as error:
                 self.undone.append((str(step.finding), "failed", f"{error} (nothing was changed)"))
+        if self.receipts:
+            self.settled_by = self.settle()
         rows = [(made.summary, made.state, made.outcome, made.how_to_undo) for made in self.receipts]
         rows += [(what, state, why, "") for what, state, why in self.undone]
         return pd.DataFrame(rows, columns=list(OUTCOME))
@@ -111,7 +111,7 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
         case "workers-busy" | "prefetch-held":
             yield step(lambda: pool.grow(app, [facts["worker"]], MORE_PROCESSES))
         case "queue-paused":
-            yield step(lambda: resume.plan(app, finding.subject))
+            yield step(lambda: resume.plan(app, finding.subject, nodes=bench.workers))
         case "queue-unconsumed":
             yield step(lambda: _consume(bench, finding.subject))
         case "task-unregistered":
@@ -139,10 +139,15 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
 def _server(bench: Bench, trouble: str, patience: float) -> Plan:
     """The broker's or the result backend's server, mended."""
     if bench.plan is not None and bench.supervisor is not None:
-        # Its password is the one of the plan, whatever somebody made of the file or of the running server.
-        write_configuration(bench.plan, conf())
         plan = bench.plan
-        return service.plan(bench.app, bench.supervisor, "valkey", works=lambda: probes.valkey(plan))
+        return service.plan(
+            bench.app,
+            bench.supervisor,
+            "valkey",
+            works=lambda: probes.valkey(plan),
+            # Its password is the one of the plan, whatever somebody made of the file or of the running server.
+            prepare=lambda: write_configuration(plan, conf()),
+        )
     return by_hand.plan(
         bench.app, trouble, command(bench, trouble), done=lambda: _gone(bench, trouble), patience=patience
     )
@@ -170,10 +175,9 @@ def _consume(bench: Bench, queue: str) -> Plan:
         "exchange_type": declared.exchange.type or "direct",
         "routing_key": declared.routing_key,
     }
-    nodes = bench.scene().fleet.replied
-    if not nodes:
+    if not bench.workers:
         raise InputError("no worker replies; start one")
-    return resume.plan(bench.app, queue, only=nodes, options=options)
+    return resume.plan(bench.app, queue, only=bench.workers, options=options)
 
 
 def _gone(bench: Bench, id_: str) -> bool:

@@ -101,8 +101,12 @@ def _asked(bench: Bench, ask: Callable[[Any], str]) -> str:
     """Put Celery's own ``inspect`` a question, over a connection of its own.
 
     Celery would try for ever where the broker is gone, and fail once on a pooled connection from before.
+    Everybody is asked; the wait ends when as many answered as did before.
     """
     if bench.scene().broker.state != "ok":
         return "the broker does not answer"
     with bench.app.connection_for_write(connect_timeout=ANSWER_SECONDS) as connection:
-        return ask(bench.app.control.inspect(timeout=ANSWER_SECONDS, connection=connection))
+        celery = bench.app.control.inspect(
+            timeout=ANSWER_SECONDS, connection=connection, limit=bench.last.replied
+        )
+        return ask(celery)

@@ -34,6 +34,7 @@ class Source(Protocol):
 
     kind: Kind
     lost: int  # messages that were gone when it came to take them
+    capped: bool  # the broker kept as many as it may when we connected, so it may have dropped uncounted ones
 
     def take(self, timeout: float) -> list[Message]:
         """Messages that come within `timeout` seconds; waits no longer once there are some."""

@@ -24,6 +24,7 @@ class PubSub:
 
     kind: Kind = "pubsub"
     lost = 0  # it cannot know
+    capped = False
 
     def __init__(self, app: Celery, connection: Any, clock: Clock) -> None:
         self._clock = clock

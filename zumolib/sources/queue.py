@@ -37,6 +37,9 @@ class DurableQueue:
         self._connection = connection
         self._channel = connection.channel()
         self._queue = self._declare(get_exchange(connection, name=app.conf.event_exchange))
+        # The oldest go in silence, and no figure of the broker's tells how many: the events' own clocks
+        # have gaps by nature, and its counters are of all queues together and begin anew with the node.
+        self.capped = (self.waiting() or 0) >= dispatch.MAXLEN
         self._channel.basic_qos(0, PREFETCH, False)
         self._deliveries = Deliveries(connection.connection, self._channel, QUEUE, clock)
         self._unsettled = self._bytes = 0

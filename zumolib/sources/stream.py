@@ -37,6 +37,7 @@ class Stream:
 
     def __init__(self, connection: Any, name: str) -> None:
         self.lost = 0
+        self.capped = False  # what was trimmed is counted
         self._connection = connection
         self._consumer = name
         channel = connection.default_channel

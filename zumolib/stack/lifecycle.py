@@ -18,12 +18,14 @@ from zumolib import conf as settings
 from zumolib import recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
+from zumolib.history import soundness
 from zumolib.stack import orphans, probes
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
+ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
 
 def up(say: Say) -> Plan:
@@ -110,11 +112,15 @@ def _recorder_is_fresh(conf: Conf, supervisor: Supervisor, began: float) -> bool
 
 
 def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say: Say) -> None:
+    ends: set[float] = set()
+
     def settled() -> bool:
         if condition():
             return True
         service = next(service for service in supervisor.services() if service.name == name)
-        if service.state == "FATAL":
+        if service.state == "BACKOFF":
+            ends.add(service.ended)
+        if service.state == "FATAL" or len(ends) >= ATTEMPTS:
             raise StackError(f"{name} does not stay up; read {service.log}")
         return False
 
@@ -168,7 +174,8 @@ def status() -> dict[str, Any]:
     dict
         ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
         ``uptime_seconds``, ``port``, ``log``), ``queues`` (messages ready by queue, None when the broker
-        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`).
+        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
+        ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`).
     """
     conf = settings.conf()
     plan = Plan.load(conf.ZUMO_HOME)
@@ -195,6 +202,7 @@ def status() -> dict[str, Any]:
         ],
         "queues": _ready(conf) if running else None,
         "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
+        "history": asdict(soundness.look(conf.history)),
     }
 
 

@@ -30,10 +30,13 @@ class Start(Plan):
     service: str
     supervisor: Supervisor = field(repr=False)
     works: Callable[[], bool] = field(repr=False)  # whether it does its work
+    prepare: Callable[[], object] | None = field(repr=False)  # what is done before
     seconds: float
 
     def carry_out(self, run: Run) -> None:
         """Let supervisor end and start it, and wait until it does its work."""
+        if self.prepare is not None:
+            self.prepare()
         self.supervisor.stop_service(self.service)
         self.supervisor.start_service(self.service)
         took = probes.wait(self.works, self.seconds)
@@ -57,6 +60,7 @@ def plan(
     service: str,
     *,
     works: Callable[[], bool],
+    prepare: Callable[[], object] | None = None,
     seconds: float = SECONDS,
 ) -> Start:
     """Plan to start a service, or to start it anew.
@@ -65,6 +69,8 @@ def plan(
     ----------
     works
         Whether it does its work, seen from outside.
+    prepare
+        What has to be done before that.
     seconds
         How long that may take.
 
@@ -87,5 +93,6 @@ def plan(
         service=service,
         supervisor=supervisor,
         works=works,
+        prepare=prepare,
         seconds=seconds,
     )

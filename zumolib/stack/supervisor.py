@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan, supervisor_socket
+
+# The worker and the recorder end by writing to these.
+NEEDED = frozenset({"valkey", "mail", "provider"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Service:
     uptime: float | None  # seconds
     log: str
     problem: str  # why it does not run; empty while it does
+    ended: float = 0.0  # when it last did, in seconds since 1970
 
     @property
     def running(self) -> bool:
@@ -88,11 +92,15 @@ class Supervisor:
 
     def stop_service(self, name: str) -> None:
         """End one service and wait until it has ended; one that does not run is left alone."""
-        try:
-            self._rpc.stopProcess(name, True)
-        except xmlrpc.client.Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
-                raise StackError(f"{name} did not end: {fault.faultString}; read {self._log(name)}") from None
+        self._ask_to_stop(name, wait=True)
+
+    def stop_services(self, names: Collection[str], *, patience: float = 30.0) -> bool:
+        """End several services at once; whether all had ended after `patience` seconds."""
+        for name in names:
+            self._ask_to_stop(name)
+        return self._wait(
+            lambda: not any(service.pid for service in self.services() if service.name in names), patience
+        )
 
     def state(self, name: str) -> str:
         """Supervisor's word for the state of one service.
@@ -117,6 +125,7 @@ class Supervisor:
                 uptime=float(info["now"] - info["start"]) if info["statename"] == "RUNNING" else None,
                 log=str(self.home / info["stdout_logfile"]),
                 problem=info["spawnerr"],
+                ended=float(info["stop"]),
             )
             for info in self._rpc.getAllProcessInfo()
         ]
@@ -132,16 +141,28 @@ class Supervisor:
         pid = self.pid()
         if pid is None:
             return
+        end = time.monotonic() + patience
+        running = {service.name for service in self.services() if service.pid}
+        # supervisord's own shutdown ends one service after the other. What others work with ends last.
+        for names in (running - NEEDED, running & NEEDED):
+            self.stop_services(names, patience=end - time.monotonic())
         self._rpc.shutdown()
         # It stops answering before its services have ended; its own end is the last.
         try:
-            psutil.Process(pid).wait(patience)
+            psutil.Process(pid).wait(max(1.0, end - time.monotonic()))
         except psutil.NoSuchProcess:
             return
         except psutil.TimeoutExpired:
             raise StackError(
                 f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}"
             ) from None
+
+    def _ask_to_stop(self, name: str, *, wait: bool = False) -> None:
+        try:
+            self._rpc.stopProcess(name, wait)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise StackError(f"{name} did not end: {fault.faultString}; read {self._log(name)}") from None
 
     def _log(self, name: str) -> Path:
         return self.home / "log" / f"{name}.log"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -50,25 +52,37 @@ def database() -> None:
     orm.migrate()
 
 
-@pytest.fixture(scope="package", params=["valkey", "rabbitmq"])
-def system(
+@pytest.fixture(scope="package")
+def every_system(
     request: pytest.FixtureRequest, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[System]:
+) -> Iterator[Callable[[str], System]]:
+    """Starts the system on the broker that is asked for; both stay until the last test of this folder."""
+    with ExitStack() as running:
+
+        @cache
+        def on(broker: str) -> System:
+            url = f"{valkey_url}/6" if broker == "valkey" else request.getfixturevalue("rabbitmq_url")
+            app = make_app(url, valkey_url)
+            app.loader.import_default_modules()
+            app.control.purge()
+            log = tmp_path_factory.mktemp("workers")
+            running.enter_context(worker(url, valkey_url, log / "one.log", name="one"))
+            running.enter_context(
+                worker(
+                    url,
+                    valkey_url,
+                    log / "two.log",
+                    name="two",
+                    queues=("hr", "ats"),
+                    options=("--autoscale=3,1",),
+                )
+            )
+            return System(app, broker, url, f"{valkey_url}/1")
+
+        yield on
+
+
+@pytest.fixture(scope="package", params=["valkey", "rabbitmq"])
+def system(request: pytest.FixtureRequest, every_system: Callable[[str], System]) -> System:
     """A worker that consumes from everything, and one with autoscaling that shares two of the queues."""
-    url = f"{valkey_url}/6" if request.param == "valkey" else request.getfixturevalue("rabbitmq_url")
-    app = make_app(url, valkey_url)
-    app.loader.import_default_modules()
-    app.control.purge()
-    log = tmp_path_factory.mktemp("workers")
-    with (
-        worker(url, valkey_url, log / "one.log", name="one"),
-        worker(
-            url,
-            valkey_url,
-            log / "two.log",
-            name="two",
-            queues=("hr", "ats"),
-            options=("--autoscale=3,1",),
-        ),
-    ):
-        yield System(app, request.param, url, f"{valkey_url}/1")
+    return every_system(request.param)

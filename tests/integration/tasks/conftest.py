@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,29 +65,33 @@ def mail_server() -> Iterator[tuple[Inbox, int]]:
     controller.stop()
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def databases(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Databases]:
-    """Each kind of database in turn."""
-    if request.param == "sqlite":
-        yield SQLite(tmp_path_factory.mktemp("sqlite"))
-        return
-    with postgresql() as place:
-        made = PostgreSQL(place)
-        yield made
-        made.close()
-
-
 @pytest.fixture(scope="session")
-def platforms(
-    databases: Databases,
-    valkey_url: str,
-    mail_server: tuple[Inbox, int],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Platforms:
+def every_platforms(
+    valkey_url: str, mail_server: tuple[Inbox, int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Platforms]]:
+    """Makes platforms on the kind of database that is asked for.
+
+    Both kinds, and what was prepared on them, stay until the last test: files take turns between them.
+    """
+    with ExitStack() as opened:
+
+        @cache
+        def of(kind: str) -> Platforms:
+            databases: Databases
+            if kind == "sqlite":
+                databases = SQLite(tmp_path_factory.mktemp("sqlite"))
+            else:
+                databases = PostgreSQL(opened.enter_context(postgresql()))
+                opened.callback(databases.close)
+            return Platforms(databases, tmp_path_factory.mktemp("platforms"), valkey_url, mail_server, NOW)
+
+        yield of
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def platforms(request: pytest.FixtureRequest, every_platforms: Callable[[str], Platforms]) -> Platforms:
     """Makes platforms on each kind of database in turn."""
-    return Platforms(databases, tmp_path_factory.mktemp("platforms"), valkey_url, mail_server, NOW)
+    return every_platforms(request.param)
 
 
 @pytest.fixture
