@@ -48,7 +48,8 @@ HEALTH = {
     "down": STATES["FAILURE"],
     "unknown": STATES["REVOKED"],
 }
-OTHERS = ("#332288", "#117733", "#882255", "#44AA99", "#AA4499", "#999933", "#661100", "#6699CC")
+# Tol's muted palette, its three darkest lighter: a line must be seen on #111111 too.
+OTHERS = ("#6A5ACD", "#117733", "#B0406F", "#44AA99", "#AA4499", "#999933", "#A8502A", "#6699CC")
 
 # Plotly's cloud and the tools that make no sense in these figures.
 REMOVED_BUTTONS = ("sendChartToCloud", "sendDataToCloud", "select2d", "lasso2d", "autoScale2d")

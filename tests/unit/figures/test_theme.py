@@ -45,15 +45,29 @@ def test_a_foreign_queue_keeps_its_colour() -> None:
     assert theme.queue_colour("video") in theme.OTHERS
 
 
-@pytest.mark.parametrize("ground", [(255, 255, 255), (17, 17, 17)])
-def test_the_ink_reads_on_light_and_dark(ground: tuple[int, int, int]) -> None:
-    def luminance(rgb: tuple[int, ...]) -> float:
-        linear = [v / 255 / 12.92 if v / 255 <= 0.03928 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in rgb]
+LIGHT, DARK = "#FFFFFF", "#111111"  # the grounds of JupyterLab's themes
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 has it: 1 to 21."""
+
+    def luminance(colour: str) -> float:
+        rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    ink = luminance(tuple(int(theme.INK[i : i + 2], 16) for i in (1, 3, 5)))
-    low, high = sorted([ink, luminance(ground)])
-    assert (high + 0.05) / (low + 0.05) > 4
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("ground", [LIGHT, DARK])
+def test_the_ink_reads_on_light_and_dark(ground: str) -> None:
+    assert contrast(theme.INK, ground) > 4
+
+
+@pytest.mark.parametrize("colour", [*theme.QUEUES.values(), *theme.OTHERS])
+def test_a_queues_colour_is_seen_on_dark_ground(colour: str) -> None:
+    assert contrast(colour, DARK) > 3
 
 
 def test_an_empty_figure_says_what_to_do() -> None:
