@@ -141,7 +141,7 @@ FAULTS = (
         "task-leaks (tests.leaky)",
         leaking.leak,
         leaking.processes_are_new,
-        parameters={"watch": 12},
+        parameters={"watch": 20},
         briefly={"watch": 3},
         meanwhile=leaking.goes_on_leaking,
     ),

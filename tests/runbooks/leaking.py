@@ -12,7 +12,7 @@ from tests.waiting import wait_until
 pids: list[int] = []
 
 
-TURNS = 5  # runs of one task before the other's: who runs together cannot be told apart
+TURNS = 6  # runs of one task before the other's: who runs together cannot be told apart
 
 
 def leak(d: Any) -> None:

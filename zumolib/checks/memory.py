@@ -24,8 +24,7 @@ LEAK_PER_RUN = MB // 2  # smaller growth is an allocator's noise
 LEAST_RUNS = 3
 EVERY = 0.25  # seconds between samples
 LATER = 4  # samples that show whether what a process had before was given back
-STEP = 2  # samples: what a run adds may be seen one sample later
-STEPS = 8  # of the watched time at most: on a machine in need it is seen many samples later
+STEP = 6  # samples: on a busy machine what a run adds is seen some samples later
 UNEXPLAINED = 0.5  # of the squares that may be left for one more task to be blamed
 ALIKE = 1.25  # times the squares that the blamed task leaves: who leaves fewer might be it as well
 ROUNDING = 1e-9  # of the squares, by which sums of floats are off
@@ -133,7 +132,7 @@ def growth(frame: pd.DataFrame) -> pd.Series:
     """
     nothing = pd.Series(dtype="float64")
     nothing.attrs["alike"] = []
-    if frame["seconds"].nunique() <= LATER:
+    if frame["seconds"].nunique() <= LATER + STEP:
         return nothing
     wide = frame.pivot(index="seconds", columns=["worker", "pid"], values="mb")
     kept = wide[::-1].cummin()[::-1][:-LATER]  # the least that it is from then on
@@ -144,8 +143,7 @@ def growth(frame: pd.DataFrame) -> pd.Series:
     if ran.empty or not total.iloc[-1]:
         return nothing
     # Step by step: over the whole time, everything that runs follows everything that grows.
-    step = max(STEP, len(total) // STEPS)
-    ran, grown = ran[::step].diff()[1:], np.diff(total[::step])
+    ran, grown = ran[::STEP].diff()[1:], np.diff(total[::STEP])
     left, blamed, per_run = float(grown @ grown), list[str](), nothing
     rounding = ROUNDING * left
     alike: list[str] = []

@@ -48,15 +48,31 @@ class Recycle(Plan):
         """
         left = set(pids)
         for _ in range(TRIES):
-            for command, size in (("pool_grow", len(pids) + len(left)), ("pool_shrink", len(pids))):
-                [answer] = remote.command(self.app, command, {"n": len(left)}, nodes=[node])
-                if not answer.ok:
-                    return answer
-                remote.seen(partial(self._has, node, size), RESIZE_SECONDS)
+            [answer] = remote.command(self.app, "pool_grow", {"n": len(left)}, nodes=[node])
+            if answer.ok:
+                remote.seen(partial(self._has, node, len(pids) + len(left)), RESIZE_SECONDS)
+                answer = self._end(node, len(left))
+            if not answer.ok:
+                return answer
+            remote.seen(partial(self._has, node, len(pids)), RESIZE_SECONDS)
             left &= set(_pids(fleet.snapshot(self.app, nodes=[node]), node))
             if not left:
                 break
         return answer
+
+    def _end(self, node: str, count: int) -> Answer:
+        """End so many processes, one after the other: a worker whose processes are all busy refuses."""
+        answers: list[Answer] = []
+
+        def ended() -> bool:
+            answers[:] = remote.command(self.app, "pool_shrink", {"n": 1}, nodes=[node])
+            return answers[0].ok
+
+        for _ in range(count):
+            remote.seen(ended, END_SECONDS)
+            if not answers[0].ok:
+                break
+        return answers[0]
 
     def verify(self, run: Run) -> bool | None:
         """The workers list none of the old processes."""
