@@ -27,9 +27,11 @@ def test_registered_tasks_tell_their_signatures(system: System) -> None:
 
 
 def test_a_call_runs_and_is_followed_to_its_result(system: System) -> None:
-    plan = control.call.plan(system.app, "tests.sleepy", [1.0], queue="emails")
+    plan = control.call.plan(
+        system.app, "tests.sleepy", [4.0], queue="emails"
+    )  # longer than a busy machine takes to follow
     assert plan.preview.to_dict("records")[0] | {"priority": None, "eta": None, "expires": None} == {
-        "id": plan.task_id, "task": "tests.sleepy", "queue": "emails", "args": "1.0", "priority": None,
+        "id": plan.task_id, "task": "tests.sleepy", "queue": "emails", "args": "4.0", "priority": None,
         "eta": None, "expires": None,
     }  # fmt: skip
     assert system.state(plan.task_id) == "PENDING", "a plan sends nothing"
@@ -50,7 +52,7 @@ def test_a_call_runs_and_is_followed_to_its_result(system: System) -> None:
 
 
 def test_a_call_is_followed_among_others(system: System) -> None:
-    plan = control.call.plan(system.app, "tests.sleepy", [1.5])
+    plan = control.call.plan(system.app, "tests.sleepy", [4.0])
     control.apply(plan)
     system.app.send_task("tests.flaky", ["value", 1])
     found = control.follow(system.app, plan.task_id, timeout=30)
