@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 TIMEOUT = 1.0  # seconds for answers; workers on Valkey need more than 0.25
+PATIENCE = 5.0  # for those to a command: who is too busy to answer soon does what it was told all the same
 POLL = 0.1  # seconds between looks at an effect that comes a moment later
 ONCE = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
 
@@ -163,7 +164,7 @@ def command(
     arguments: Mapping[str, Any],
     *,
     nodes: Sequence[str],
-    timeout: float = TIMEOUT,
+    timeout: float = PATIENCE,
     to_all: bool = False,
 ) -> list[Answer]:
     """Give one command to nodes; an answer a node, in the order of `nodes`, others after them."""

@@ -93,7 +93,7 @@ def test_time_limits_hold_and_are_undone(system: System) -> None:
     plan = control.limits.times(system.app, "tests.stubborn", soft=0.5, hard=1, nodes=system.nodes)
     assert set(plan.preview["before"]) == {"soft 3300 s, hard 3600 s"}
     receipt = control.apply(plan)
-    assert receipt.verified
+    assert (receipt.state, receipt.verified) == ("done", True)
     result = system.app.send_task("tests.stubborn", [60.0], queue="emails")
     with pytest.raises(TimeLimitExceeded):
         result.get(timeout=30)
