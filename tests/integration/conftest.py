@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services.rabbitmq import rabbitmq
-from tests.services.valkey import valkey
+from tests.services.valkey import Valkey, valkey
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,14 @@ def broker(request: pytest.FixtureRequest) -> str:
     if request.param == "valkey":
         return f"{request.getfixturevalue('valkey_url')}/2"
     return str(request.getfixturevalue("rabbitmq_url"))
+
+
+@pytest.fixture(scope="module")
+def valkey_server() -> Iterator[Valkey]:
+    """A server that a module may stop and start."""
+    found = Valkey()
+    try:
+        found.start()
+        yield found
+    finally:
+        found.remove()

@@ -39,16 +39,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         found.remove()
 
 
-@pytest.fixture(scope="module")
-def valkey_server() -> Iterator[Valkey]:
-    found = Valkey()
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
-
-
 def tasks(folder: Path) -> pd.DataFrame:
     now = datetime.now(UTC)
     return History(folder).tasks(now - timedelta(hours=1), now + timedelta(hours=1))

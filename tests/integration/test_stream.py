@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.integration import tiny
 from tests.services.valkey import Valkey
 from zumolib import dispatch, sources
 from zumolib.sources import stream
-
-
-@pytest.fixture(scope="module")
-def valkey_server() -> Iterator[Valkey]:
-    found = Valkey()
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
 
 
 def test_another_recorder_claims_what_a_dead_one_took(
