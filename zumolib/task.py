@@ -71,6 +71,14 @@ class BaseTask(Task):
     retry_jitter = True
     cluster_rate_limit: str | None = None
 
+    def _get_exec_options(self) -> dict[str, Any]:
+        """What a message names besides what its caller asks for: everything but time limits.
+
+        Celery 5.7 writes the sender's into each message, where they count for more than the worker's own,
+        so that the ``time_limit`` command would have no effect on whoever knows the task.
+        """
+        return {**super()._get_exec_options(), "time_limit": None, "soft_time_limit": None}
+
     def before_start(self, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the start, and give the run back to its queue while the cluster is over the limit."""
         self.request.clock_started = time.monotonic()

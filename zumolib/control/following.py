@@ -84,6 +84,8 @@ def follow(
 
     end = time.monotonic() + timeout
     with backend_errors(app):
+        # Listen before looking, so that no state falls between the two.
+        app.backend.add_pending_result(result)
         if (state := str(result.state)) != "PENDING":  # what has happened before anybody followed it
             note(state)
         try:

@@ -29,6 +29,8 @@ RATE_CAVEATS = (
 TIME_CAVEATS = (
     _KEPT,
     "a run that has begun keeps the limits that it began with",
+    "a message with limits of its own keeps them; Celery 5.7 adds them for senders that know the task, our app "
+    "does not",
     "a task without a limit of its own has the one that its worker was started with",
 )
 # Celery copies a task's time limits when a worker connects; only workers of our app do so on demand.

@@ -59,6 +59,27 @@ def test_a_call_is_followed_among_others(system: System) -> None:
     assert [change.state for change in found.changes if change.state != "PENDING"] == ["STARTED", "SUCCESS"]
 
 
+def test_no_state_falls_between_the_first_look_and_the_waiting(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = control.call.plan(system.app, "tests.sleepy", [1.0])
+
+    class Hesitant(system.app.AsyncResult):  # type: ignore[name-defined, misc]
+        @property
+        def state(self) -> str:
+            found = super().state
+            if found == "PENDING":
+                control.apply(plan)
+                state = system.app.backend.get_state
+                wait_until(lambda: state(plan.task_id) == "STARTED", 30, "the task to start")
+            return str(found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(system.app, "AsyncResult", Hesitant)
+        found = control.follow(system.app, plan.task_id, timeout=30)
+    assert [change.state for change in found.changes] == ["STARTED", "SUCCESS"]
+
+
 def test_a_call_that_takes_longer_is_given_up_and_goes_on(system: System) -> None:
     plan = control.call.plan(system.app, "tests.sleepy", [2.0])
     control.apply(plan)

@@ -94,9 +94,15 @@ def test_time_limits_hold_and_are_undone(system: System) -> None:
     assert set(plan.preview["before"]) == {"soft 3300 s, hard 3600 s"}
     receipt = control.apply(plan)
     assert (receipt.state, receipt.verified) == ("done", True)
-    result = system.app.send_task("tests.stubborn", [60.0], queue="emails")
-    with pytest.raises(TimeLimitExceeded):
-        result.get(timeout=30)
+    task = system.app.tasks["tests.stubborn"]
+    assert task.time_limit == 3600, "this process knows other limits, which its messages do not carry"
+    for result in (
+        system.app.send_task("tests.stubborn", [60.0], queue="emails"),
+        task.apply_async([60.0], queue="emails"),
+    ):
+        with pytest.raises(TimeLimitExceeded):
+            result.get(timeout=30)
+    task.apply_async([1.5], queue="emails", soft_time_limit=20, time_limit=30).get(timeout=30)  # its caller's
     assert control.undo(system.app, receipt.id).verified
     for lines in system.ask("registered", "soft_time_limit", "time_limit").values():
         assert "tests.stubborn [soft_time_limit=3300.0 time_limit=3600.0]" in lines
