@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zumolib import beat, orm
+from zumolib.control import remote, sending
 from zumolib.errors import BrokerError, ScheduleError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def run(app: Celery, *, timeout: float, progress: Callable[[int, int], None]) ->
     ScheduleError
         When no entry is installed.
     BrokerError
-        When nothing can be sent.
+        When nothing can be sent, and when the broker or the result backend is lost meanwhile: what was
+        sent is done all the same.
     """
     rows = [row for row in beat.rows(app) if row["enabled"]]
     if not rows:
@@ -59,16 +61,20 @@ def run(app: Celery, *, timeout: float, progress: Callable[[int, int], None]) ->
     held: dict[str, datetime] = {}
     looked = began
     while len(done) + len(held) < len(rows) and time.monotonic() - began < timeout:
-        for name, result in sent.items():
-            if name not in done and result.ready():
-                done[name] = time.monotonic() - began
+        with sending.backend_errors(app):
+            for name, result in sent.items():
+                if name not in done and result.ready():
+                    done[name] = time.monotonic() - began
         if time.monotonic() - looked > LOOK_AT_LIMITS:
             looked = time.monotonic()
             until = held_until(app)
             held = {n: until[r.id] for n, r in sent.items() if n not in done and r.id in until}
         progress(len(done) + len(held), len(rows))
         time.sleep(POLL)
-    return [_outcome(row, sent[row["name"]], done.get(row["name"]), held.get(row["name"])) for row in rows]
+    with sending.backend_errors(app):
+        return [
+            _outcome(row, sent[row["name"]], done.get(row["name"]), held.get(row["name"])) for row in rows
+        ]
 
 
 def send(app: Celery, row: dict[str, Any]) -> AsyncResult:
@@ -97,15 +103,20 @@ def send(app: Celery, row: dict[str, Any]) -> AsyncResult:
 
 
 def held_until(app: Celery) -> dict[str, datetime]:
-    """Tasks that workers hold back because of a rate limit, by id, with the time at which they may run."""
+    """Tasks that workers hold back because of a rate limit, by id, with the time at which they may run.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
+    """
     now = datetime.now(UTC)
     found: dict[str, datetime] = {}
-    for limits in app.control.broadcast("rate_limited", reply=True, timeout=0.5) or []:
-        for answer in limits.values():
-            for held in answer.values():
-                for position, task_id in enumerate(held["ids"]):
-                    wait = held["seconds"] + position * held["every"]
-                    found[task_id] = now + timedelta(seconds=wait)
+    for limits in remote.ask(app, {"rate_limited": {}}, timeout=0.5)["rate_limited"].values():
+        for held in limits.values() if "error" not in limits else ():
+            for position, task_id in enumerate(held["ids"]):
+                wait = held["seconds"] + position * held["every"]
+                found[task_id] = now + timedelta(seconds=wait)
     return found
 
 

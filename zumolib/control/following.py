@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import TimeoutError as NotReady
+from celery.states import READY_STATES
 
 from zumolib.conf import conf
 from zumolib.control.sending import backend_errors
@@ -17,6 +19,8 @@ from zumolib.masking import mask_text, mask_value
 if TYPE_CHECKING:
     from celery import Celery
     from celery.result import AsyncResult
+
+LOOK_AGAIN = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -86,19 +90,13 @@ def follow(
     with backend_errors(app):
         # Listen before looking, so that no state falls between the two.
         app.backend.add_pending_result(result)
-        if (state := str(result.state)) != "PENDING":  # what has happened before anybody followed it
-            note(state)
-        try:
-            result.get(
-                timeout=max(0.001, end - time.monotonic()),
-                propagate=False,
-                interval=0.1,
-                on_message=told,
-            )
-        except NotReady:
-            note(str(result.state))
-            return Followed(task_id, str(result.state), None, None, tuple(changes), ready=False)
-        note(str(result.state))
-        return Followed(
-            task_id, str(result.state), result.result, result.traceback, tuple(changes), ready=True
-        )
+        while (state := str(result.state)) not in READY_STATES and (left := end - time.monotonic()) > 0:
+            if state != "PENDING":
+                note(state)
+            # Look again now and then: what a backend says while its connection is gone, nobody hears.
+            with suppress(NotReady):
+                result.get(timeout=min(left, LOOK_AGAIN), propagate=False, interval=0.1, on_message=told)
+        note(state)
+        if state not in READY_STATES:
+            return Followed(task_id, state, None, None, tuple(changes), ready=False)
+        return Followed(task_id, state, result.result, result.traceback, tuple(changes), ready=True)

@@ -54,7 +54,11 @@ def backend_errors(app: Celery) -> Iterator[None]:
     errors = tuple(getattr(app.backend, "connection_errors", None) or ())
     try:
         yield
-    except errors as error:
+    except (*errors, RuntimeError) as error:
+        # Who waits for a result hears of a lost backend by a RuntimeError when Celery has given it up.
+        if not isinstance(error, errors) and not isinstance(error.__cause__, errors):
+            raise
+        error = error.__cause__ if isinstance(error.__cause__, errors) else error
         place = hide(app.conf.result_backend or "")
         raise BrokerError(
             f"{place} does not answer ({error}); start the result backend or correct its URL"
