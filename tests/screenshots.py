@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.acting import Desk
 from tests.browser.lab import THEMES, Lab, errors, shown
 from tests.notebooks import NOTEBOOKS, paths
-from tests.services.chromium import chromium
+from tests.services.chromium import chromium_of_a_person
 from zumolib.conf import PROJECT, conf
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan
@@ -163,7 +163,7 @@ def main() -> int:
         raise StackError("the embedded stack has not been started here; run `make run` first")
     names = asked.names or [str(path.relative_to(NOTEBOOKS).with_suffix("")) for path in paths()]
     bad = 0
-    with chromium() as browser:
+    with chromium_of_a_person() as browser:
         lab = Lab(browser, plan)
         lab.end_sessions()
         for theme in [asked.theme] if asked.theme else [] if asked.readme else list(THEMES):

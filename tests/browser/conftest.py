@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab
-from tests.services.chromium import chromium
+from tests.services.chromium import chromium_of_a_person
 from zumolib.conf import PROJECT
 
 
@@ -27,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="package")
 def running_lab(stack: Stack) -> Iterator[Lab]:
     """The stack's JupyterLab in a browser."""
-    with chromium() as browser:
+    with chromium_of_a_person() as browser:
         yield Lab(browser, stack.plan())
 
 
@@ -36,8 +36,7 @@ def lab(running_lab: Lab) -> Iterator[Lab]:
     """The same, without kernels of other tests."""
     running_lab.end_sessions()
     yield running_lab
-    for context in running_lab.browser.contexts:
-        context.close()
+    running_lab.close_pages()
 
 
 @pytest.fixture

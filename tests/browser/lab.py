@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.waiting import wait_until
 from zumolib.conf import PROJECT
@@ -26,7 +26,7 @@ RUN_ALL = '.jp-Toolbar-item[data-jp-item-name="run-all"]'
 class Lab:
     """A JupyterLab and the browser before it."""
 
-    browser: Browser
+    browser: BrowserContext
     plan: Plan
 
     @property
@@ -53,7 +53,8 @@ class Lab:
 
         `doc` shows the notebook alone, `lab` JupyterLab with tabs, in which links open notebooks.
         """
-        page = self.browser.new_page(viewport={"width": width, "height": height})
+        page = self.browser.new_page()
+        page.set_viewport_size({"width": width, "height": height})
         page.goto(f"{self.base}/{mode}/tree/{quote(notebook)}?token={self.plan.jupyter_token}&reset")
         self.ready(page, notebook)
         return page
@@ -91,6 +92,11 @@ class Lab:
     def kernels(self) -> dict[str, str]:
         """State of the kernel of each open notebook, by its path."""
         return {s["path"]: s["kernel"]["execution_state"] for s in self.ask("GET", "/api/sessions").json()}
+
+    def close_pages(self) -> None:
+        """Close every page but one, with which the browser would end."""
+        for page in self.browser.pages[1:]:
+            page.close()
 
     def end_sessions(self) -> None:
         """End every kernel, so that each page starts from a fresh one."""

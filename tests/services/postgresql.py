@@ -15,7 +15,15 @@ from tests.services.missing import missing
 from tests.services.ports import free_port
 
 PASSWORD = "it's a \\ secret: with signs"
-SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+MEMORY = Path("/dev/shm")
+ROOM = 3 << 30  # bytes that must be free there
+SETTINGS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "max_wal_size=128MB",
+)
 
 
 def programs() -> Path | None:
@@ -29,7 +37,7 @@ def programs() -> Path | None:
 
 @contextmanager
 def postgresql(
-    *settings: str, user: str = "zumo", password: str = PASSWORD
+    *settings: str, user: str = "zumo", password: str = PASSWORD, in_memory: bool = False
 ) -> Iterator[dict[str, str | int]]:
     """Where a server that lives as long as the block listens, as Django settings.
 
@@ -37,12 +45,15 @@ def postgresql(
     ----------
     settings
         Of the server, beside those that spare the disk, as in ``work_mem=256MB``.
+    in_memory
+        Keep its files in memory where there is a file system with room for them.
     """
     folder = programs()
     if folder is None:
         missing("PostgreSQL's server is not installed (apt install postgresql)")
     port = free_port()
-    home = Path(tempfile.mkdtemp(prefix="pg-"))  # pytest's own folders are closed to other users
+    # Not one of pytest's folders, which are closed to other users.
+    home = Path(tempfile.mkdtemp(prefix="pg-", dir=_memory() if in_memory else None))
     owner = _ordinary_user()
     if owner is not None:
         os.chown(home, owner.pw_uid, owner.pw_gid)
@@ -63,6 +74,11 @@ def postgresql(
             _run(owner, *control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """The file system in memory where there is one with room."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def _ordinary_user() -> pwd.struct_passwd | None:

@@ -81,7 +81,8 @@ def every_platforms(
             if kind == "sqlite":
                 databases = SQLite(tmp_path_factory.mktemp("sqlite"))
             else:
-                databases = PostgreSQL(opened.enter_context(postgresql()))
+                # Databases are made and dropped by the hundred, which some disks are slow at.
+                databases = PostgreSQL(opened.enter_context(postgresql(in_memory=True)))
                 opened.callback(databases.close)
             return Platforms(databases, tmp_path_factory.mktemp("platforms"), valkey_url, mail_server, NOW)
 
