@@ -19,7 +19,7 @@ stop:  ## end the embedded stack; what it keeps on disk stays
 	@if [ -x $(BIN)/zumo ]; then $(BIN)/zumo down; else echo "nothing was running"; fi
 
 test: lint services  ## run every test, with real services
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m tests.notebooks
 
 lint: $(VENV)/.test-ready  ## ruff, mypy and the import contract
