@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 
-from tasks import batches
+from tasks import batches, parts
 from tasks.clock import stamp
 from tasks.errors import ArchiveError
 from tasks.leases import lease
@@ -66,6 +66,7 @@ def put_away(shelf: Shelf, cutoff: datetime, now: datetime, tenant_id: int | Non
         The folder cannot be written.
     """
     counts = {"archived": 0, "deleted": 0, "files": 0, "bytes": 0}
+    parts.sweep(Path(settings.ARCHIVES) / shelf.kind)
     for unfinished in Archive.objects.filter(kind=shelf.kind, state=Archive.State.WRITTEN):
         counts["deleted"] += _purge(shelf, unfinished)
     while True:
@@ -121,7 +122,7 @@ def _write(
 ) -> Archive:
     folder = Path(settings.ARCHIVES) / shelf.kind
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{os.getpid()}.part"
+    part = parts.begun(folder, shelf.kind)
     digest, count, first, last = hashlib.sha256(), 0, None, None
     low, high = None, None
     try:

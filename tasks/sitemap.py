@@ -17,6 +17,7 @@ from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
 from tasks.batches import chunks
+from tasks.parts import begun, sweep
 
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 ADDRESSES_A_FILE = 50_000
@@ -38,7 +39,7 @@ def listing(base: str, slug: str, changed_at: datetime) -> Place:
 
 
 def write(folder: Path, base: str, places: Iterable[Place], most: int = ADDRESSES_A_FILE) -> dict[str, int]:
-    """Write ``sitemap.xml``, and its parts where `places` are more than `most`.
+    """Write ``sitemap.xml``, and its parts where `places` are more than `most`; the caller holds a lease.
 
     Parts are in place before the index names them, and go only when it no longer does. The schema wants
     at least one address: where there is no listing it is the page that would show them.
@@ -54,6 +55,7 @@ def write(folder: Path, base: str, places: Iterable[Place], most: int = ADDRESSE
         The folder cannot be written; the earlier sitemap is untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     counts = {"addresses": 0, "files": 0, "bytes": 0, "removed": 0}
     files = chunks(places, most)
     first, second = next(files, []), next(files, None)
@@ -81,7 +83,7 @@ def _part(number: int) -> str:
 
 
 def _put(path: Path, root: str, item: str, places: Iterable[Place], counts: dict[str, int]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = begun(path.parent, path.name)
     try:
         with beside.open("wb") as file:
             xml = XMLGenerator(file, "utf-8", short_empty_elements=True)

@@ -287,6 +287,13 @@ def test_a_size_that_the_protocol_does_not_know_is_refused(most: int, platform: 
         draw(addresses_a_file=most, now=platform.now)
 
 
+def test_what_a_killed_run_had_begun_goes_with_the_next(platform: Any) -> None:
+    platform.PUBLIC.mkdir()
+    (platform.PUBLIC / ".sitemap.xml.4711.part").write_text("<urlset")
+    draw(now=platform.now)
+    assert [path.name for path in platform.PUBLIC.iterdir()] == ["sitemap.xml"]
+
+
 def test_a_sitemap_that_cannot_be_finished_leaves_the_earlier_one(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

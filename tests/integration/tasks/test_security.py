@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,15 @@ def test_audit_entries_are_archived_and_archives_end_after_two_years(platform: A
         "purged",
     ]
     assert AuditEntry.objects.get() == kept
+
+
+def test_what_a_killed_run_had_begun_to_archive_goes_with_the_next(platform: Any) -> None:
+    begun = platform.ARCHIVES / "audit" / ".audit.4711.part"
+    begun.parent.mkdir(parents=True)
+    begun.write_bytes(b"the beginning of")
+    rows.audit(platform.now, days=100)
+    assert security.cleanup_audit_logs(now=platform.now)["archived"] == 1
+    assert [path.name for path in begun.parent.iterdir()] == [Path(Archive.objects.get().path).name]
 
 
 def test_an_archive_whose_file_a_killed_run_deleted_is_recorded(platform: Any) -> None:
