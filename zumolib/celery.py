@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 from celery import Celery
 from celery.app.task import Task
-from celery.signals import beat_init
+from celery.signals import beat_init, worker_process_init
 from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
@@ -26,6 +26,7 @@ settings.use_django()
 TASK_MODULES = ("tasks.catalog",)  # imports all of them
 
 HARD_LIMIT = 3_600  # seconds
+RESULT_TRIES = 12  # with pauses that double from 10 ms to 10 s: about half a minute
 VISIBILITY_TIMEOUT = 2 * HARD_LIMIT  # longer than any run, else Redis delivers a running task again
 
 
@@ -167,6 +168,16 @@ def signatures(state: Any) -> dict[str, Any]:
             "doc": first_line(task.run),
         }
     return told
+
+
+@worker_process_init.connect
+def _wait_for_the_result_backend(**_: Any) -> None:
+    """Let a process keep a result until its backend is back, which else fails a task that has done its work.
+
+    Only where tasks run: whoever looks at results is told at once that the backend is gone.
+    """
+    app.conf.update(result_backend_always_retry=True, result_backend_max_retries=RESULT_TRIES)
+    app.backend.always_retry, app.backend.max_retries = True, RESULT_TRIES
 
 
 @beat_init.connect

@@ -11,6 +11,7 @@ from celery import Celery
 
 from tests.integration.workers import make_app, worker
 from tests.services.valkey import Valkey
+from tests.waiting import wait_until
 from zumolib import beat, control, drill
 from zumolib.errors import BrokerError
 
@@ -70,3 +71,17 @@ def test_a_call_is_followed_again_when_its_results_are_back(
     server.start()
     with worker(f"{valkey_url}/6", place, tmp_path / "worker.log"):
         assert control.follow(app, sent.id, timeout=60).state == "SUCCESS"
+
+
+def test_a_result_waits_for_its_backend(server: Valkey, valkey_url: str, tmp_path: Path) -> None:
+    place, log = server.url.removesuffix("/0"), tmp_path / "worker.log"
+    app = impatient(f"{valkey_url}/6", place)
+    app.control.purge()
+    with worker(f"{valkey_url}/6", place, log):
+        sent = app.send_task("tests.sleepy", [2.0])
+        wait_until(lambda: app.backend.get_state(sent.id) == "STARTED", 30, "the task to start")
+        server.stop()
+        wait_until(lambda: "Failed operation _store_result" in log.read_text(), 30, "the worker to miss it")
+        server.start()
+        assert control.follow(app, sent.id, timeout=60).state == "SUCCESS"
+    assert log.read_text().count(f"[{sent.id}] received") == 1

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
-from zumolib import control, orm
+from zumolib import control, inspection, orm
 from zumolib.cli import main, target
 
 Zumo = Callable[..., Result]
@@ -178,8 +178,14 @@ def test_revoke_and_retry(zumo: Zumo, system: System) -> None:
 def test_purge_asks_for_what_is_there(zumo: Zumo, system: System) -> None:
     acted(zumo("pause", "analytics", "--yes", "--json"))
     system.app.send_task("tests.sleepy", queue="analytics")
+    # A worker on Valkey that was just told to stop may take one more message, and gives it back.
+    wait_until(lambda: _depth(system, "analytics") == 1, 10, "it to lie in the queue")
     assert acted(zumo("purge", "analytics", "--yes", "--json"))["after"]["purged"] == 1
     acted(zumo("resume", "analytics", "--yes", "--json"))
+
+
+def _depth(system: System, queue: str) -> int:
+    return int(inspection.depths(system.app).set_index("queue")["ready"][queue])
 
 
 # words, the one line that says what is wrong
