@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,11 @@ from zumolib.errors import BrokerError
 
 
 @pytest.fixture
-def server() -> Iterator[Valkey]:
-    found = Valkey()
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
+def server(valkey_server: Valkey) -> Valkey:
+    """A server that runs when a test begins."""
+    valkey_server.stop()
+    valkey_server.start()
+    return valkey_server
 
 
 def impatient(broker: str, results: str) -> Celery:

@@ -37,19 +37,9 @@ NASTY = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    found = Valkey()
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
-
-
 @pytest.fixture
-def app(server: Valkey) -> Celery:
-    made = tiny.make(server.url)
+def app(valkey_server: Valkey) -> Celery:
+    made = tiny.make(valkey_server.url)
     with made.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
         client.flushall()
     return made
