@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 
-def begun(folder: Path, name: str = "") -> Path:
+def begun(folder: Path, name: str) -> Path:
     """Where this process writes what will be a file of `folder`."""
     return folder / f".{name}.{os.getpid()}.part"
 

@@ -26,7 +26,7 @@ settings.use_django()
 TASK_MODULES = ("tasks.catalog",)  # imports all of them
 
 HARD_LIMIT = 3_600  # seconds
-RESULT_TRIES = 12  # with pauses that double from 10 ms to 10 s: about half a minute
+RESULT_TRIES = 12  # with random pauses of at most 20 ms, doubled up to 10 s: 40 s at most, 20 on average
 VISIBILITY_TIMEOUT = 2 * HARD_LIMIT  # longer than any run, else Redis delivers a running task again
 
 
@@ -176,7 +176,6 @@ def _wait_for_the_result_backend(**_: Any) -> None:
 
     Only where tasks run: whoever looks at results is told at once that the backend is gone.
     """
-    app.conf.update(result_backend_always_retry=True, result_backend_max_retries=RESULT_TRIES)
     app.backend.always_retry, app.backend.max_retries = True, RESULT_TRIES
 
 

@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 def chromium_of_a_person() -> Iterator[BrowserContext]:
     """A headless browser with a profile on disk, in which it keeps what it has compiled.
 
-    A large page that is opened again and again takes it three fifths of the time.
+    A large page that is opened again and again takes it two thirds of the time.
     """
     with TemporaryDirectory(prefix="chromium-") as profile, sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(

@@ -56,12 +56,12 @@ def backend_errors(app: Celery) -> Iterator[None]:
         yield
     except (*errors, RuntimeError) as error:
         # Who waits for a result hears of a lost backend by a RuntimeError when Celery has given it up.
-        if not isinstance(error, errors) and not isinstance(error.__cause__, errors):
+        lost = error if isinstance(error, errors) else error.__cause__
+        if not isinstance(lost, errors):
             raise
-        error = error.__cause__ if isinstance(error.__cause__, errors) else error
         place = hide(app.conf.result_backend or "")
         raise BrokerError(
-            f"{place} does not answer ({error}); start the result backend or correct its URL"
+            f"{place} does not answer ({lost}); start the result backend or correct its URL"
         ) from error
 
 
