@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,10 @@ def _at_the_broker(site: Site) -> set[str]:
     """Ids of the tasks whose message the broker still has, waiting or unacknowledged."""
     with site.stack.app.connection_for_read() as connection:
         channel: Any = connection.default_channel
-        messages = [message for _, message in channel.on_their_way().values()]
+        messages = [loads(note.message.decode()) for note in channel.notes().values()]
         with channel.conn_or_acquire() as client:
+            for queue, step in product(site.stack.app.amqp.queues, channel.priority_steps):
+                found = client.lrange(channel._q_for_pri(queue, step), 0, -1)
+                messages += [loads(item.decode()) for item in found]
             messages += [loads(noted.decode())[0] for noted in client.hvals(channel.unacked_key)]
     return {message["headers"]["id"] for message in messages}
