@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from tests.acceptance.stack import Stack
 from tests.waiting import wait_until
@@ -184,6 +185,19 @@ def test_two_homes_run_side_by_side(stack: Stack, second: Stack) -> None:
     ids = second.send(3)
     wait_until(lambda: second.states(ids) == {"SUCCESS"}, 30, "tasks of the second stack")
     assert stack.states(ids) == {"PENDING"}, "the first one must not know them"
+
+
+def test_a_terminal_of_the_lab_is_its_users(second: Stack) -> None:
+    plan = second.plan()
+    lab = f"http://127.0.0.1:{plan.ports['jupyter']}/api/terminals"
+    token = {"Authorization": f"token {plan.jupyter_token}"}
+    before = {process.pid for process in psutil.Process(second.service("jupyter").pid).children()}
+    made = requests.post(lab, headers=token, timeout=10)
+    made.raise_for_status()
+    shells = [p for p in psutil.Process(second.service("jupyter").pid).children() if p.pid not in before]
+    assert len(shells) == 1
+    assert "ZUMO_STACK" not in shells[0].environ()
+    requests.delete(f"{lab}/{made.json()['name']}", headers=token, timeout=10).raise_for_status()
 
 
 def test_a_killed_supervisor_is_replaced_without_leftovers(second: Stack) -> None:

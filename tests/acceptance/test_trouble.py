@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,21 @@ def test_wrong_arguments_are_named(arguments: tuple[str, ...], named: str, resti
     assert done.returncode in (1, 2)
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_up_in_a_terminal_of_the_killed_stack_does_not_end_that_terminal(empty: Stack) -> None:
+    empty.prepare()
+    # As JupyterLab is left by a killed supervisord: it carries the stack's mark, its terminals do not.
+    code = (
+        "import os, subprocess, sys\n"
+        "os.environ.pop('ZUMO_STACK')\n"
+        "done = subprocess.run([sys.executable, '-m', 'zumolib', 'up'], capture_output=True, text=True)\n"
+        "print(done.returncode, done.stderr)"
+    )
+    empty.extra["ZUMO_STACK"] = str(empty.home)
+    done = empty.run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "1 zumo: this terminal belongs to the JupyterLab of a stack whose supervisord"
+    )
+    assert "run `zumo up` in a terminal of your own" in done.stdout

@@ -1,10 +1,14 @@
-"""How the embedded stack's JupyterLab looks and behaves: its settings and its stylesheet."""
+"""How the embedded stack's JupyterLab looks, behaves and starts: ``python -m zumolib.stack.lab``."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from importlib.resources import files
 from pathlib import Path
+
+from zumolib.stack.orphans import MARK
 
 # By plugin and file; the first time only, so that what a person changes stays.
 SETTINGS = {
@@ -41,3 +45,15 @@ def write(folder: Path) -> None:
     style = folder / "config" / "custom" / "custom.css"
     style.parent.mkdir(parents=True, exist_ok=True)
     style.write_text((files("zumolib.stack") / "lab.css").read_text())
+
+
+def main() -> None:
+    """Be JupyterLab. What people start in its terminals and notebooks is theirs: it does not carry our mark."""
+    os.environ.pop(MARK, None)
+    from jupyterlab.labapp import main as serve
+
+    sys.exit(serve())
+
+
+if __name__ == "__main__":
+    main()

@@ -44,6 +44,11 @@ def up(say: Say) -> Plan:
     with _alone(conf.ZUMO_HOME):
         supervisor = Supervisor(conf.ZUMO_HOME, plan)
         fresh = supervisor.pid() is None
+        if fresh and orphans.within(conf.ZUMO_HOME):
+            raise StackError(
+                "this terminal belongs to the JupyterLab of a stack whose supervisord was killed, and would end "
+                "with it; run `zumo up` in a terminal of your own"
+            )
         try:
             if fresh:
                 _start_supervisor(supervisor, plan, conf, say)
@@ -151,6 +156,11 @@ def down(say: Say) -> bool:
         When something does not end.
     """
     home = settings.conf().ZUMO_HOME
+    if orphans.within(home):
+        log = home / "log" / "down.log"
+        if _goes_on_alone(log):
+            say("background", f"this terminal ends with the stack; the rest is in {log}")
+            return True
     plan = Plan.load(home)
     if plan is None:
         return bool(orphans.end(home))
@@ -164,6 +174,17 @@ def down(say: Say) -> bool:
         say("clean up", f"ended {left} more processes")
     supervisor_socket(home).unlink(missing_ok=True)
     return ran or bool(left)
+
+
+def _goes_on_alone(log: Path) -> bool:
+    """Split: False in a process of its own, without a terminal, that writes into `log`; True in this one."""
+    if os.fork():
+        return True
+    os.setsid()
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for stream in (1, 2):
+        os.dup2(target, stream)
+    return False
 
 
 def status() -> dict[str, Any]:

@@ -22,6 +22,17 @@ def processes(home: Path) -> list[psutil.Process]:
     return found
 
 
+def within(home: Path) -> bool:
+    """Whether the calling process was started by a process of the stack: in a terminal or a notebook of its lab."""
+    for ancestor in psutil.Process().parents():
+        try:
+            if ancestor.environ().get(MARK) == str(home):
+                return True
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue  # somebody else's: not one of ours
+    return False
+
+
 def end(home: Path, *, patience: float = 8.0) -> int:
     """End every process of the stack of `home`; those that do not listen are killed.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -22,6 +22,7 @@ from zumolib.errors import StackError
 PORTS = ("valkey", "mail", "provider", "provider-tls", "jupyter")
 LISTENING = range(20_000, 32_000)  # where ports are chosen from
 SOCKET_LIMIT = 100  # bytes; the kernel allows 107 and supervisor adds a suffix
+SHORT_FOLDER = Path("run", "socket-folder")  # where the place of the socket is remembered
 FOLDERS = ("run", "log", "valkey", "mail", "jupyter", "history", "backups", "archives", "tmp")
 
 
@@ -104,6 +105,7 @@ def prepare(home: Path, *, min_free_mb: int) -> Plan:
             (home / name).mkdir(parents=True, exist_ok=True)
         home.chmod(0o700)
         (home / "run" / "writable").write_text("")
+        _choose_short_folder(home)
         free = shutil.disk_usage(home).free // 2**20
         if free < min_free_mb:
             raise StackError(
@@ -123,14 +125,46 @@ def prepare(home: Path, *, min_free_mb: int) -> Plan:
 
 
 def supervisor_socket(home: Path) -> Path:
-    """The socket of `home`'s supervisord; in the temporary folder where the path would be too long."""
+    """The socket of `home`'s supervisord; in a short folder of its own where the path would be too long.
+
+    That folder is the one that :func:`prepare` chose and remembered. One that somebody else could write
+    to is not used: whoever answers on the socket is told the stack's secrets.
+    """
     path = home / "run" / "supervisor.sock"
     if len(os.fsencode(path)) <= SOCKET_LIMIT:
         return path
-    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    folder = Path(tempfile.gettempdir()) / f"zumo-{os.getuid()}-{digest}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / "supervisor.sock"
+    try:
+        folder = Path((home / SHORT_FOLDER).read_text())
+    except OSError:
+        return path  # nothing answers on a path that is too long
+    return folder / "supervisor.sock" if _is_private(folder) else path
+
+
+def _choose_short_folder(home: Path) -> None:
+    """Make a folder with a short, random name for the socket, unless there is one that is safe."""
+    if len(os.fsencode(home / "run" / "supervisor.sock")) <= SOCKET_LIMIT:
+        return
+    remembered = home / SHORT_FOLDER
+    if remembered.exists() and _is_private(Path(remembered.read_text())):
+        return
+    places = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
+    for place in filter(os.path.isdir, places):
+        if len(os.fsencode(place)) + len("/zumo-xxxxxxxx/supervisor.sock") <= SOCKET_LIMIT:
+            remembered.write_text(tempfile.mkdtemp(prefix="zumo-", dir=place))  # mode 0700
+            return
+    raise StackError(
+        f"the path of ZUMO_HOME={str(home)!r} is too long for a socket, and so is that of the temporary "
+        "folder; set ZUMO_HOME or TMPDIR to a shorter one"
+    )
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether this is a folder, and not a link to one, in which nobody but this user can put anything."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 def check_ports(plan: Plan, home: Path, *, ours: set[int]) -> None:

@@ -55,7 +55,8 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
         Program(
             "jupyter",
             (
-                *(python, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={ports['jupyter']}"),
+                *(python, "-m", "zumolib.stack.lab", "--no-browser", "--ip=127.0.0.1"),
+                f"--port={ports['jupyter']}",
                 *("--ServerApp.port_retries=0", "--allow-root", f"--ServerApp.root_dir={_lab_folder()}"),
                 "--LabApp.default_url=/lab/tree/notebooks/README.ipynb",
                 "--LabApp.collaborative=False",
