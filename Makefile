@@ -4,7 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+# What an interrupted run of the tests would leave behind ends with it.
+CONTAINED := $(BIN)/python -m tests.contained $(BIN)/python
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# An environment knows the folder it was made in; in a clone that was moved or copied it is made again.
+MADE_IN := $(shell sed -n 's/^command = .* -m venv \(.*\)$$/\1/p' $(VENV)/pyvenv.cfg 2>/dev/null)
+ifneq ($(MADE_IN),)
+ifneq ($(MADE_IN),$(CURDIR)/$(VENV))
+$(info this clone was at $(MADE_IN:/$(VENV)=) before: $(VENV) is made again)
+$(shell rm -rf $(VENV))
+endif
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run stop test lint bench notebooks lock clean
@@ -19,8 +30,8 @@ stop:  ## end the embedded stack; what it keeps on disk stays
 	@if [ -x $(BIN)/zumo ]; then $(BIN)/zumo down; else echo "nothing was running"; fi
 
 test: lint services  ## run every test, with real services
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
-	$(BIN)/python -m tests.notebooks
+	$(CONTAINED) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(CONTAINED) -m tests.notebooks
 
 lint: $(VENV)/.test-ready  ## ruff, mypy and the import contract
 	$(BIN)/ruff check .
