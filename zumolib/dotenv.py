@@ -26,7 +26,7 @@ def sections(uid: int) -> Mapping[str, Mapping[str, str]]:
         User id for the containers' processes. Root (0) becomes 1000, the first ordinary user.
     """
     # Hexadecimal needs no quoting in a URL, in YAML, in a shell or in a configuration file.
-    rabbitmq, postgres, redis = (secrets.token_hex(24) for _ in range(3))
+    rabbitmq, postgres, redis, mail, reports = (secrets.token_hex(24) for _ in range(5))
     return {
         "Secrets": {
             "RABBITMQ_DEFAULT_PASS": rabbitmq,
@@ -34,6 +34,10 @@ def sections(uid: int) -> Mapping[str, Mapping[str, str]]:
             "REDIS_PASSWORD": redis,
             "ZUMO_SECRET_KEY": secrets.token_hex(32),
             "JUPYTER_TOKEN": secrets.token_hex(24),
+        },
+        "Logins of the pages of mail and reports": {
+            "MAIL_LOGIN": f"operator:{mail}",
+            "REPORTS_LOGIN": f"operator:{{PLAIN}}{reports}",
         },
         "Addresses, as seen from inside the containers": {
             "CELERY_BROKER_URL": f"amqp://zumodra:{rabbitmq}@rabbitmq:5672/zumodra",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import environ
@@ -10,7 +11,9 @@ from zumolib.conf import conf
 
 _conf = conf()
 
-SECRET_KEY = _conf.ZUMO_SECRET_KEY or "only-for-commands-that-sign-nothing"
+# Most commands sign nothing. What they might sign holds in this process only; pages are not served without a
+# key of their own (zumolib.web.signing).
+SECRET_KEY = _conf.ZUMO_SECRET_KEY or secrets.token_urlsafe(48)
 DEBUG = False
 ALLOWED_HOSTS = list(_conf.ZUMO_HOSTS)
 INSTALLED_APPS = [
@@ -52,6 +55,12 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 STATIC_ROOT = _conf.ZUMO_HOME / "static"
+# Found where the packages have them; `collectstatic` is not needed, and its folder goes first where it was run.
+WHITENOISE_USE_FINDERS = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 USE_TZ = True

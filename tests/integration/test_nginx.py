@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.integration.own_process import OwnProcess, listens
 from tests.services.missing import missing
 from tests.services.ports import free_port
 
+READER = ("operator", "a-password-of-this-test")
 CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 NGINX = shutil.which("nginx", path=SEARCHED)
@@ -49,8 +51,17 @@ def behind():
         server.server_close()
 
 
+@dataclass
+class Nginx:
+    """A running server."""
+
+    pages: str
+    reports: str
+    process: OwnProcess
+
+
 @pytest.fixture(scope="module")
-def nginx(tmp_path_factory, behind):
+def running(tmp_path_factory, behind):
     if NGINX is None:
         missing("nginx is not installed (Debian's package nginx-light)")
     folder = tmp_path_factory.mktemp("nginx")
@@ -59,29 +70,41 @@ def nginx(tmp_path_factory, behind):
     day.mkdir(parents=True)
     (day / "daily.html").write_text("<title>Daily report</title>")
     (folder / "mime.types").write_text("types { text/html html; }")
-    port = free_port()
+    port, reports = free_port(), free_port()
+    (folder / "htpasswd").write_text(f"{READER[0]}:{{PLAIN}}{READER[1]}\n")
     text = CONFIGURATION.read_text()
     #   in the image                      here
     for inside, here in {
         "http://web:8000": behind["web"],
         "http://jupyter:8888": behind["jupyter"],
-        "listen 80;": f"listen 127.0.0.1:{port};",
-        "/srv/reports/": f"{folder}/reports/",
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "listen 8081;": f"listen 127.0.0.1:{reports};",
+        "/etc/nginx/reports.htpasswd": f"{folder}/htpasswd",
+        "/srv/reports": f"{folder}/reports",
         "/etc/nginx/mime.types": f"{folder}/mime.types",
         "/tmp/nginx.pid": f"{folder}/nginx.pid",
     }.items():
         assert inside in text, inside
         text = text.replace(inside, here)
-    folders = "".join(
-        f"{module}_temp_path {folder}/{module};"
-        for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(text.replace("http {", f"http {{ {folders}", 1))
+    for module in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        assert f"/tmp/{module};" in text, module
+        text = text.replace(f"/tmp/{module};", f"{folder}/{module};")
+    (folder / "nginx.conf").write_text(text)
     user = "user root;" if os.getuid() == 0 else ""  # the reports lie in a folder of root's
     command = [NGINX, "-e", "stderr", "-c", folder / "nginx.conf", "-g", f"daemon off; {user}"]
     with OwnProcess(command, env=os.environ, cwd=folder, log=folder / "log") as process:
-        process.wait_until(lambda: listens(port), seconds=20)
-        yield f"http://127.0.0.1:{port}"
+        process.wait_until(lambda: listens(port) and listens(reports), seconds=20)
+        yield Nginx(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{reports}", process)
+
+
+@pytest.fixture(scope="module")
+def nginx(running):
+    return running.pages
+
+
+@pytest.fixture(scope="module")
+def reports(running):
+    return running.reports
 
 
 #   asked for                          answered by
@@ -113,23 +136,37 @@ def test_websocket_upgrade_is_passed(nginx):
     assert (passed["Upgrade"], passed["Connection"]) == ("websocket", "upgrade")
 
 
-@pytest.mark.parametrize(("path", "target"), [("/", "/admin/"), ("/lab", "/lab/"), ("/reports", "/reports/")])
+@pytest.mark.parametrize(("path", "target"), [("/", "/admin/"), ("/lab", "/lab/")])
 def test_redirect_names_no_port(nginx, path, target):
     answer = requests.get(nginx + path, timeout=10, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, target)
 
 
-def test_reports_are_listed_and_shown(nginx):
-    assert "2026-01-16/" in requests.get(f"{nginx}/reports/", timeout=10).text
-    page = requests.get(f"{nginx}/reports/2026-01-16/daily.html", timeout=10)
+def test_reports_are_listed_and_shown(reports):
+    assert "2026-01-16/" in requests.get(f"{reports}/", timeout=10, auth=READER).text
+    page = requests.get(f"{reports}/2026-01-16/daily.html", timeout=10, auth=READER)
     assert page.headers["Content-Type"].startswith("text/html")
     assert "Daily report" in page.text
 
 
-def test_reports_lead_nowhere_else(nginx):
-    for path in ("/reports../nginx.conf", "/reports/..%2fnginx.conf", "/reports/2026-01-17/"):
-        request = requests.Request("GET", nginx + "/").prepare()
-        request.url = nginx + path  # as it stands: a client's library would tidy it up
+@pytest.mark.parametrize("login", [None, ("operator", "guessed"), ("somebody", READER[1])])
+def test_reports_ask_who_reads_them(reports, login):
+    for path in ("/", "/2026-01-16/daily.html"):
+        assert requests.get(reports + path, timeout=10, auth=login).status_code == 401
+
+
+def test_a_report_cannot_act_for_its_reader(nginx, reports):
+    page = requests.get(f"{reports}/2026-01-16/daily.html", timeout=10, auth=READER)
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("sandbox allow-scripts ")
+    assert "allow-same-origin" not in policy
+    assert requests.get(f"{nginx}/reports/2026-01-16/daily.html", timeout=10).status_code == 404
+
+
+def test_reports_lead_nowhere_else(reports):
+    for path in ("/../nginx.conf", "/..%2fnginx.conf", "/2026-01-17/", "/admin/", "/lab/"):
+        request = requests.Request("GET", reports + "/", auth=READER).prepare()
+        request.url = reports + path  # as it stands: a client's library would tidy it up
         with requests.Session() as session:
             assert session.send(request, timeout=10).status_code in (400, 404), path
 

@@ -29,7 +29,7 @@ def environment(home: Path, port: int, **changes: str) -> dict[str, str]:
         "PYTHONPATH": str(PROJECT),
         "DJANGO_SETTINGS_MODULE": "zumolib.settings",
         "ZUMO_HOME": str(home),
-        "ZUMO_SECRET_KEY": "k" * 60,
+        "ZUMO_SECRET_KEY": "a-secret-key-of-this-test-and-no-other",
         "DATABASE_URL": f"sqlite:///{home / 'web.sqlite3'}",
         "REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{port}/0",
         "CELERY_RESULT_BACKEND": f"redis://:{PASSWORD}@127.0.0.1:{port}/1",
@@ -41,6 +41,13 @@ def environment(home: Path, port: int, **changes: str) -> dict[str, str]:
 def django(env: dict[str, str], *arguments: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "django", *arguments], env=env, cwd=PROJECT, check=True, timeout=120
+    )
+
+
+def zumo(env: dict[str, str], *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "zumolib", *arguments]
+    return subprocess.run(
+        command, env=env, cwd=PROJECT, input=said, capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -72,9 +79,8 @@ def valkey_port(home):
 def site(home, valkey_port):
     env = environment(home, valkey_port)
     django(env, "migrate", "--verbosity=0")
-    django(env, "collectstatic", "--noinput", "--verbosity=0")
-    user = {"DJANGO_SUPERUSER_USERNAME": "ada", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    django({**env, **user}, "createsuperuser", "--noinput", "--email=ada@zumodra.example")
+    made = zumo(env, "user", "add", "ada", "--password-stdin", said=PASSWORD)
+    assert (made.returncode, made.stderr) == (0, "")
     process, url = serve(home, env)
     with process:
         yield url
@@ -132,6 +138,47 @@ def test_static_files_are_served(site):
     answer = requests.get(f"{site}/static/admin/css/base.css", timeout=30)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/css")
+
+
+#   arguments                       password          what is wrong
+USERS = [
+    (("add", "ada"), PASSWORD, "there is a user 'ada' already; `zumo user password ada`"),
+    (("add", "grace"), "12345", "too short"),
+    (("add", "grace"), "grace-12", "too similar to the username"),
+    (("add", "a name; with"), PASSWORD, "Enter a valid username"),
+    (("password", "nobody"), PASSWORD, "there is no user 'nobody'; known: ada"),
+]
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize(("arguments", "password", "wrong"), USERS)
+def test_a_user_that_cannot_be_made(home, valkey_port, arguments, password, wrong):
+    done = zumo(environment(home, valkey_port), "user", *arguments, "--password-stdin", said=password)
+    assert done.returncode == 2
+    assert wrong in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert password not in done.stderr
+
+
+#   the key                  what is said of it
+KEYS = [("", "is not set"), ("short", "(5 characters"), ("a" * 60, "1 different")]
+SERVERS = [("zumolib", "web", "--port", "0"), ("uvicorn", "zumolib.web.asgi:application", "--port", "0")]
+
+
+@pytest.mark.parametrize(("key", "wrong"), KEYS)
+@pytest.mark.parametrize("server", SERVERS, ids=["zumo web", "uvicorn"])
+def test_pages_are_not_served_with_a_key_that_others_know(tmp_path, valkey_port, server, key, wrong):
+    env = environment(tmp_path, valkey_port, ZUMO_SECRET_KEY=key)
+    command = [sys.executable, "-m", *server]
+    done = subprocess.run(
+        command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode != 0
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("zumo: ZUMO_SECRET_KEY ")
+    assert wrong in line
+    assert "secrets.token_urlsafe" in line
+    assert "Traceback" not in done.stderr
 
 
 def test_health_is_well(site):

@@ -52,11 +52,12 @@ def _add_commands() -> None:
         schedule,
         sizing,
         stack,
+        users,
         work,
     )
 
     acting = (calling, entries, consuming, sizing, receipts)
-    for module in (stack, schedule, *acting, runbook, work, reports, processes, conf):
+    for module in (stack, schedule, *acting, runbook, work, reports, processes, users, conf):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -49,6 +49,10 @@ def web(host: str, port: int) -> None:
     """Serve Django's admin, health and metrics."""
     import uvicorn
 
+    from zumolib.conf import conf
+    from zumolib.web.signing import require_key
+
+    require_key(conf())
     uvicorn.run("zumolib.web.asgi:application", host=host, port=port, lifespan="off", access_log=False)
 
 
