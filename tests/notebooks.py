@@ -1,7 +1,9 @@
 """The committed notebooks, run on a recorded history, a schedule and a clock that never change.
 
-``python -m tests.notebooks`` runs them by nbval and compares with the outputs they carry;
-``python -m tests.notebooks --write`` stores the outputs anew, the only way they are ever made.
+``python -m tests.notebooks`` runs them by nbval and compares with the outputs they carry (:mod:`.agreement`);
+``python -m tests.notebooks --vary`` does so as on other machines: without the instructions that numpy chooses by
+processor, with one thread and with two, in two locales, with two orders of sets;
+``python -m tests.notebooks --write`` stores the outputs, the only way they are ever made.
 """
 
 from __future__ import annotations
@@ -129,9 +131,31 @@ def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
 
 def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=300", "--nbval-current-env",
-               "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *map(str, compared(names))]  # fmt: skip
+    command = [sys.executable, "-m", "pytest", "-p", "tests.agreement", "--nbval", "--nbval-cell-timeout=300",
+               "--nbval-current-env", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
+
+
+def variants() -> dict[str, dict[str, str]]:
+    """Machines that differ in what no output may depend on: each variable has two values among them."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    plain = " ".join(feature for feature in __cpu_dispatch__ if __cpu_features__.get(feature))
+    german = "de_DE.UTF-8" if _has_locale("de_DE.UTF-8") else "C.UTF-8"
+    return {
+        "as here": {"ZUMO_QUERY_THREADS": "1", "LC_ALL": "C", "PYTHONHASHSEED": "1"},
+        f"without {plain}": {
+            "NPY_DISABLE_CPU_FEATURES": plain,
+            "ZUMO_QUERY_THREADS": "2",
+            "LC_ALL": german,
+            "PYTHONHASHSEED": "2",
+        },
+    }
+
+
+def _has_locale(name: str) -> bool:
+    done = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False)
+    return name.replace("UTF-8", "utf8") in done.stdout.split()
 
 
 def main() -> int:
@@ -139,6 +163,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.notebooks", description=__doc__)
     parser.add_argument("names", nargs="*", help="these notebooks only, without .ipynb")
     parser.add_argument("--write", action="store_true", help="store the outputs instead of comparing them")
+    parser.add_argument(
+        "--vary", action="store_true", help="compare as on machines that differ from this one"
+    )
     parser.add_argument("--schedule", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.schedule:
@@ -148,6 +175,12 @@ def main() -> int:
         if asked.write:
             write(world, asked.names)
             return 0
+        if asked.vary:
+            codes = []
+            for name, differs in variants().items():
+                print(f"{name}: {differs}", flush=True)
+                codes.append(compare({**world, **differs}, asked.names))
+            return max(codes)
         return compare(world, asked.names)
 
 

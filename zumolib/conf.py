@@ -187,6 +187,9 @@ class Conf(BaseSettings):
     ZUMO_HISTORY_GB: float | None = Field(
         None, gt=0, description="size, in GB, above which the oldest days of history are deleted"
     )
+    ZUMO_QUERY_THREADS: int | None = Field(
+        None, ge=1, le=256, description="threads of one question to the history; without it, one a processor"
+    )
     ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
     ZUMO_SOLE_WORKER: bool = Field(
         False,

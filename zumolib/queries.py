@@ -10,6 +10,8 @@ from pathlib import Path
 
 import duckdb
 
+from zumolib.conf import conf
+
 # Everything needed is built in: a query never reaches for the network.
 _OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
@@ -62,7 +64,8 @@ def quoted(text: Path | str) -> str:
 @cache
 def _database(process: int) -> duckdb.DuckDBPyConnection:
     """One in-memory database a process: opening it takes longer than a query of the last hour."""
-    return _open({})
+    threads = conf().ZUMO_QUERY_THREADS
+    return _open({} if threads is None else {"threads": str(threads)})
 
 
 def _open(options: dict[str, str]) -> duckdb.DuckDBPyConnection:

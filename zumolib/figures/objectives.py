@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, literal, named, number, records, share
+from zumolib.figures.words import counted, decimal, duration, listed, literal, named, number, records, share
 
 
 def kept(frame: pd.DataFrame, *, note: str = "") -> go.Figure:
@@ -71,7 +71,7 @@ def _budget(row: Any) -> str:
     left = allowed - late
     kept_share = share(row.share)
     if left < 0:
-        return f"<b>{kept_share}</b>, {number(late)} late, {allowed:.1f} allowed"
+        return f"<b>{kept_share}</b>, {number(late)} late, {decimal(allowed)} allowed"
     return f"<b>{kept_share}</b>, {share(row.budget)} of its budget left"
 
 

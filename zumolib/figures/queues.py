@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import strips, theme
-from zumolib.figures.words import counted, listed, literal, named, number
+from zumolib.figures.words import counted, decimal, listed, literal, named, number
 
 FLOOR = 10  # messages: a strip's scale never zooms in on less, so that quiet queues look quiet
 
@@ -160,7 +160,7 @@ def flow(frame: pd.DataFrame, *, queue: str = "", note: str = "", zone: str = "U
     when = f"{local[int(total['sent'].argmax())]:%a %H:%M}"
     whose = f"{literal(queue)} got" if queue else "The queues got"
     behind = int(total["sent"].sum() - total["started"].sum())
-    title = f"{whose} at most {busiest:,.1f} tasks a minute, on {when}"
+    title = f"{whose} at most {decimal(busiest)} tasks a minute, on {when}"
     if behind > FLOOR:
         title += f"; {counted(behind, 'task')} more were sent than started"
     return theme.titled(figure, title, note=note, height=280)

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, listed, number
+from zumolib.figures.words import counted, decimal, duration, listed, number, share
 
 MARKS = {"yes": "YES", "no": "no", "on purpose": "on purpose", "cannot be told": "?"}
 COLOURS = {
@@ -167,7 +167,7 @@ def lateness(frame: pd.DataFrame) -> go.Figure:
         return theme.empty(
             "No entry is overdue", remedy="None is later than beat's own rhythm explains.", height=130
         )
-    top = frame.sort_values("late", ascending=False).head(MOST_ENTRIES)
+    top = frame.sort_values(["late", "entry"], ascending=[False, True]).head(MOST_ENTRIES)
     figure = go.Figure(
         go.Bar(
             x=top["late"],
@@ -241,16 +241,16 @@ def stored(frame: pd.DataFrame, *, limit: float) -> go.Figure:
     ):
         figure.add_bar(
             x=[mb], y=["memory"], orientation="h", name=what, marker={"color": colour},
-            text=f"{what}<br>{mb:,.1f} MB" if mb > 0.08 * max(limit, frame["mb"].sum()) else "", insidetextanchor="middle",
-            hovertemplate=f"{what}: {mb:,.1f} MB<extra></extra>",
+            text=f"{what}<br>{decimal(mb)} MB" if mb > 0.08 * max(limit, frame["mb"].sum()) else "", insidetextanchor="middle",
+            hovertemplate=f"{what}: {decimal(mb)} MB<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     if limit:
         figure.add_vline(x=limit, line={"color": COLOURS["yes"], "dash": "dash"}, annotation_text="limit")
     used = float(frame["mb"].sum())
-    bound = f"{used / limit:.0%} of {limit:,.0f} MB" if limit else "no limit is set"
+    bound = f"{share(used / limit)} of {number(limit)} MB" if limit else "no limit is set"
     figure.update_yaxes(visible=False)
     figure.update_xaxes(title_text="MB", rangemode="tozero")
     return theme.titled(
-        figure, f"{used:,.1f} MB in use: {bound}", note="asked of the result backend just now", height=200
+        figure, f"{decimal(used)} MB in use: {bound}", note="asked of the result backend just now", height=200
     )

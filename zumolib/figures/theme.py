@@ -12,7 +12,7 @@ import re
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from zumolib.figures import light
+from zumolib.figures import light, rounding
 from zumolib.figures.words import literal
 
 NAME = "zumo"
@@ -107,11 +107,12 @@ def register() -> None:
 
 
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:
-    """Give a figure its finding as title, and source and age as subtitle."""
-    return figure.update_layout(
+    """The figure with its finding as title, source and age as subtitle, and no more digits than can be seen."""
+    figure.update_layout(
         title={"text": f"<b>{title}</b>", "subtitle": {"text": literal(note), "font": {"size": 12}}},
         height=height,
     )
+    return rounding.figure(figure)
 
 
 def empty(title: str, *, remedy: str, note: str = "", height: int = 220) -> go.Figure:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from zumolib.figures import strips, theme
+from zumolib.figures import strips, theme, words
+from zumolib.figures.rounding import steady
 from zumolib.figures.tasks import LEAST, MEASURES, TICKS, row_names
 from zumolib.figures.words import duration, literal, named, number
 
@@ -131,6 +132,7 @@ def heat(
 
 def brief(seconds: float) -> str:
     """A duration for a narrow cell, in seconds or one larger unit: .05, 1.2, 34, 3m, 2h."""
+    seconds = steady(seconds)
     if seconds < 0.095:
         return "0" if seconds < 0.005 else f"{seconds:.2f}".lstrip("0")
     if seconds < 9.95:
@@ -189,7 +191,7 @@ def changes(
     )  # fmt: skip
     for label, value, times in zip(labels, np.maximum(then, now), shown["times"], strict=True):
         figure.add_annotation(
-            x=np.log10(value), y=label, text=f"<b>{times:.2g}×</b>" if times < 99.5 else f"<b>{times:,.0f}×</b>",
+            x=np.log10(value), y=label, text=f"<b>{words.times(times)}×</b>",
             showarrow=False, xanchor="left", xshift=12, font={"size": 12},
         )  # fmt: skip
     figure.update_yaxes(showgrid=True, ticklabelstandoff=8)
@@ -208,7 +210,7 @@ def _grown(frame: pd.DataFrame, by: str, measure: str, ago: str) -> str:
         return f"Nothing {verb} clearly longer than {ago}, of {number(len(frame))} compared"
     first = grown.iloc[0]
     last = str(first[by]).rsplit(".", 1)[-1]
-    times = f"{first['times']:.2g}" if first["times"] < 99.5 else number(first["times"])
+    times = words.times(first["times"])
     more = f"; {number(len(grown) - 1)} more got slower" if len(grown) > 1 else "; nothing else got slower"
     return (
         f"{literal(named(last))} {verb} {times} times as long as {ago}: {duration(first['p50'])}, "

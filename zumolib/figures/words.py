@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from zumolib.figures.rounding import steady
+
 # Control characters as the pictures that Unicode has of them; a line's end and a tab are harmless.
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
 _CONTROLS |= dict.fromkeys((*range(128, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
@@ -20,6 +22,7 @@ def duration(seconds: float) -> str:
     """A duration in seconds, to two or three digits: 12 ms, 1.2 s, 3 min 20 s, 2 h 5 min."""
     if seconds is None or math.isnan(seconds):
         return "–"
+    seconds = steady(seconds)
     if seconds < 0:
         return f"−{duration(-seconds)}"
     if seconds < 0.0005:
@@ -45,7 +48,17 @@ def duration(seconds: float) -> str:
 
 def number(value: float) -> str:
     """A count with thousands separators."""
-    return "–" if value is None or math.isnan(value) else f"{value:,.0f}"
+    return "–" if value is None or math.isnan(value) else f"{steady(value):,.0f}"
+
+
+def decimal(value: float) -> str:
+    """A number with one decimal: 1,234.5."""
+    return "–" if value is None or math.isnan(value) else f"{steady(value):,.1f}"
+
+
+def times(value: float) -> str:
+    """How many times as much, to two digits: 1.5, 12, 340."""
+    return f"{steady(value):.2g}" if steady(value) < 99.5 else number(value)
 
 
 def counted(value: float, noun: str, plural: str = "") -> str:
@@ -58,7 +71,7 @@ def share(value: float) -> str:
     """A share of 1 in percent, without rounding a failure away: 0.04 %, 3.1 %, 12 %, 99.5 %."""
     if value is None or math.isnan(value):
         return "–"
-    percent = value * 100
+    percent = steady(value * 100)
     if percent > 90:  # as exact as what is missing
         percent = 100 - float(f"{100 - percent:.2g}")
         return f"{percent:g} %"

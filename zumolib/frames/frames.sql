@@ -81,11 +81,11 @@ GROUP BY ALL;
 -- name: frame_failures
 SELECT coalesce(nullif(regexp_extract(exception, '^\s*([\pL\pN_.]+)', 1), ''), 'unknown') AS error,
        name,
-       arg_max(queue, finished) AS queue,
+       arg_max(queue, (finished, task_id)) AS queue,
        count(*) AS count,
        min(finished) AS first,
        max(finished) AS last,
-       arg_max(coalesce(exception, 'unknown'), finished) AS example
+       arg_max(coalesce(exception, 'unknown'), (finished, task_id)) AS example
 FROM {tasks}
 WHERE finished >= $start AND finished < $end AND state = 'FAILURE' AND {where}
 GROUP BY error, name
@@ -125,7 +125,7 @@ GROUP BY ALL;
 -- name: frame_peaks
 SELECT queue, max(ready) AS peak,
        min("at") FILTER (ready = highest) AS peak_at,
-       arg_max(ready, "at") AS last,
+       arg_max(ready, ("at", ready)) AS last,
        avg((ready > 0)::INTEGER) AS busy_share
 FROM (
     SELECT queue, "at", ready, max(ready) OVER (PARTITION BY queue) AS highest
@@ -146,7 +146,7 @@ SELECT worker,
                 FILTER (before IS NOT NULL), 0)::BIGINT AS processed,
        max(load1) AS load1,
        max(abs(clock_offset)) AS clock_offset,
-       arg_max(sw_ver, "at") AS version
+       arg_max(sw_ver, ("at", sw_ver)) AS version
 FROM (
     SELECT *, lag(processed IGNORE NULLS) OVER (PARTITION BY worker ORDER BY "at") AS before
     FROM {beats}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zumolib import queries
 from zumolib.errors import InputError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zumolib.history import History
 
 TEXT, COUNT, SOME, REAL, FLAG = "str", "int64", "Int64", "float64", "bool"
+DECIMALS = 9  # of seconds, shares and rates
 MOMENT = "moment"  # datetime64[us] in the window's zone
 
 _ARROW = {TEXT: pa.string(), COUNT: pa.int64(), SOME: pa.int64(), REAL: pa.float64(), FLAG: pa.bool_()}
@@ -132,6 +134,9 @@ def frame(table: pa.Table, dtypes: Mapping[str, str], zone: str) -> pd.DataFrame
         name: table[name].cast(pa.timestamp("us", tz=zone) if dtype == MOMENT else _ARROW[dtype])
         for name, dtype in dtypes.items()
     }
+    for name in (name for name, dtype in dtypes.items() if dtype == REAL):
+        # In which order threads added something up shows in digits that mean nothing.
+        columns[name] = pc.round(columns[name], ndigits=DECIMALS)
     found = pa.table(columns).to_pandas()
     for name in (name for name, dtype in dtypes.items() if dtype == SOME):
         found[name] = columns[name].to_pandas(types_mapper=_EXTENDED.get)

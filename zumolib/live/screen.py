@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from zumolib.figures import theme
-from zumolib.figures.words import counted, duration, named, number, records, short, shown
+from zumolib.figures.words import counted, decimal, duration, named, number, records, short, shown
 from zumolib.live.reading import LOOK, SHOWN, Reading
 
 SECTIONS = ("health", "numbers", "queues", "lists", "foot")
@@ -250,7 +250,7 @@ def _foot(reading: Reading, zone: str) -> str:
 
 
 def _rate(value: float) -> str:
-    return f"{value:,.1f}" if value < 99.95 else number(value)
+    return decimal(value) if value < 99.95 else number(value)
 
 
 def _known(value: Any) -> float:

@@ -67,5 +67,5 @@ def test_memory_says_whether_it_grew() -> None:
 
 def test_stored_results_are_compared_with_the_limit() -> None:
     frame = pd.DataFrame({"what": ["results that expire", "all else"], "mb": [90.0, 5.0]})
-    assert "95% of 100 MB" in draw.stored(frame, limit=100.0).layout.title.text
+    assert "95 % of 100 MB" in draw.stored(frame, limit=100.0).layout.title.text
     assert "no limit is set" in draw.stored(frame, limit=0.0).layout.title.text

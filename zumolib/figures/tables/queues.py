@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from zumolib.figures.tables.table import Say, Table, clock, table
-from zumolib.figures.words import counted, duration, listed, named, number, share
+from zumolib.figures.words import counted, decimal, duration, listed, named, number, share
 
 BACKED_UP = ("no worker takes from it", "nothing is started", "more comes than goes")
 
@@ -79,7 +79,7 @@ def _count(value: Any) -> str:
 
 
 def _rate(value: float) -> str:
-    return f"{value:,.1f}"
+    return decimal(value)
 
 
 def _drain(value: float) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from zumolib.figures import theme
 from zumolib.figures.tables.table import Say, Table, Tile, Tiles, clock, table
-from zumolib.figures.words import duration, named, number, share, short, shown
+from zumolib.figures.words import decimal, duration, named, number, share, short, shown, times
 
 
 def headline(numbers: pd.Series) -> Tiles:
@@ -100,7 +100,7 @@ def changes(frame: pd.DataFrame, *, by: str = "name", top: int = 10) -> Table:
         columns["queue"] = named
     columns |= {
         "count": number, "p50_before": duration, "p50": duration, "p95_before": duration, "p95": duration,
-        "times": lambda value: f"{value:.2g}×" if value < 99.5 else f"{value:,.0f}×",
+        "times": lambda value: f"{times(value)}×",
     }  # fmt: skip
     names = {
         "p50_before": "p50 before", "p50": "p50 now", "p95_before": "p95 before", "p95": "p95 now",
@@ -114,7 +114,7 @@ def objectives(frame: pd.DataFrame) -> Table:
     """What was promised, what was kept, and what may still be late."""
     columns: dict[str, Say] = {
         "queue": named, "within": duration, "target": share, "count": number, "share": share, "late": number,
-        "allowed": lambda value: f"{value:,.1f}", "budget": _budget,
+        "allowed": decimal, "budget": _budget,
     }  # fmt: skip
     names = {
         "within": "start within", "target": "wanted", "count": "tasks", "share": "kept", "late": "late",

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from zumolib.figures.tables.table import Say, Table, table
-from zumolib.figures.words import duration, named, number
+from zumolib.figures.words import decimal, duration, named, number
 
 
 def workers(frame: pd.DataFrame) -> Table:
@@ -48,8 +48,8 @@ def _text(value: Any) -> str:
 
 
 def _load(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.1f}"
+    return "–" if pd.isna(value) else decimal(value)
 
 
 def _memory(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value / 1e6:,.0f} MB"
+    return "–" if pd.isna(value) else f"{number(value / 1e6)} MB"
