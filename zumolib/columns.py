@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from kombu.utils.json import loads
 
-from zumolib import events
+from zumolib import events, intake
 
 # Below this many, columns cost more than rows.
 FEW = 8
@@ -50,9 +50,9 @@ class Message(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """What is no event."""
+    """What is not an event, or more than is taken in."""
 
-    raw: Any
+    raw: str  # its beginning
     reason: str
 
 
@@ -90,10 +90,16 @@ def find(messages: Sequence[Message]) -> Found:
     decode = orjson.loads
     for which, message in enumerate(messages):
         firsts.append(number)
-        try:
-            body = slow.whole(which) if message.decode else decode(message.body)
-        except orjson.JSONDecodeError:
+        if len(message.body) > intake.MESSAGE_BYTES:
             body = slow.whole(which)
+        else:
+            try:
+                body = slow.whole(which) if message.decode else decode(message.body)
+            except orjson.JSONDecodeError:
+                body = slow.whole(which)
+        if type(body) is list and len(body) > intake.BATCH:
+            slow.refuse(which, f"a message of {len(body):,} events; at most {intake.BATCH:,} are read")
+            body = []
         for event in body if type(body) is list else (body,):
             if type(event) is dict:
                 shape = tuple(event)
@@ -237,14 +243,27 @@ class _Slow:
     def _decode(self, which: int) -> list[Any]:
         message = self._messages[which]
         try:
+            intake.check_size(message.body)
             body = loads(message.body) if message.decode is None else message.decode()
-        except Exception as error:  # noqa: BLE001 - the sender chooses the decoder, which may raise anything
-            self.refused.append(Refused(message.body, f"cannot be decoded: {error}"))
+        except intake.TooMuch as error:
+            self.refuse(which, str(error))
             return []
-        return body if isinstance(body, list) else [body]
+        except Exception as error:  # noqa: BLE001 - the sender chooses the decoder, which may raise anything
+            self.refuse(which, f"cannot be decoded: {type(error).__name__}: {str(error)[:200]}")
+            return []
+        found = body if isinstance(body, list) else [body]
+        if len(found) > intake.BATCH:
+            self.refuse(which, f"a message of {len(found):,} events; at most {intake.BATCH:,} are read")
+            return []
+        return found
+
+    def refuse(self, which: int, reason: str) -> None:
+        """Set a message aside as a whole."""
+        self.refused.append(Refused(intake.excerpt(self._messages[which].body), reason))
 
     def _row(self, event: Any, received: float) -> None:
         try:
+            intake.check_event(event)
             self.rows.append(events.row(event, received))
-        except events.MalformedEvent as error:
-            self.refused.append(Refused(event, str(error)))
+        except (events.MalformedEvent, intake.TooMuch) as error:
+            self.refused.append(Refused(intake.excerpt(event), str(error)))

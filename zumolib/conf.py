@@ -323,6 +323,16 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, **(extra or {})}
 
 
+def drop_from_environment(name: str) -> None:
+    """Let the processes that this one starts know nothing of a variable."""
+    os.environ.pop(name, None)
+
+
+def runtime_folder() -> str:
+    """The user's own folder for sockets, as the system's log-in names it; empty where it does not."""
+    return os.environ.get("XDG_RUNTIME_DIR", "")
+
+
 def headless() -> bool:
     """Whether this is a notebook's kernel that no person sits before: papermill's, nbconvert's, nbclient's.
 

@@ -113,13 +113,13 @@ def row(event: Mapping[str, Any], received: float) -> dict[str, Any]:
         raise MalformedEvent(f"an event is an object, not {type(event).__name__}")
     kind = event.get("type")
     if not isinstance(kind, str) or not kind or len(kind) > NAME_LIMIT:
-        raise MalformedEvent(f"no usable type: {str(kind)[:80]!r}")
+        raise MalformedEvent(f"no usable type: {_short(kind)!r}")
     seen = moment(received)
     at = moment(event.get("timestamp"))
     if seen is None:
         raise MalformedEvent(f"received at no moment in time: {received!r}")
     if at is None or not PAST_LIMIT <= at <= seen + FUTURE_LIMIT:
-        raise MalformedEvent(f"no usable timestamp: {str(event.get('timestamp'))[:80]!r}")
+        raise MalformedEvent(f"no usable timestamp: {_short(event.get('timestamp'))!r}")
 
     out: dict[str, Any] = dict(_EMPTY)
     out.update(
@@ -149,7 +149,7 @@ def row(event: Mapping[str, Any], received: float) -> dict[str, Any]:
     if kind.startswith("task-"):
         task_id = event.get("uuid")
         if not isinstance(task_id, str) or not task_id or len(task_id) > ID_LIMIT:
-            raise MalformedEvent(f"no usable task id: {str(task_id)[:80]!r}")
+            raise MalformedEvent(f"no usable task id: {_short(task_id)!r}")
         out["task_id"] = _text(task_id, ID_LIMIT)
     if strangers:
         out["extra"] = _extra(strangers)
@@ -159,6 +159,13 @@ def row(event: Mapping[str, Any], received: float) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as an Arrow table of :data:`SCHEMA`."""
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _short(value: Any) -> str:
+    """What a field holds, for a message; a container is named and not written out."""
+    if isinstance(value, str | int | float | None) and not (isinstance(value, int) and abs(value) > 1e30):
+        return str(value)[:80]
+    return f"({type(value).__name__})"
 
 
 def _text(value: Any, limit: int) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
 from zumolib import columns, masked
 from zumolib.columns import Message, Refused
+
+logger = logging.getLogger(__name__)
 
 # Messages are turned into columns in portions of at most so many, or so many bytes: the dictionaries in
 # between take ten times the room of either.
@@ -39,12 +42,27 @@ class Held:
         """Turn what is left into columns; gives what was no event."""
         if not self._messages:
             return []
-        found = columns.find(self._messages)
-        self._messages, self._bytes = [], 0
-        if found.table.num_rows:
-            self._tables.append(masked.table(found.table, self.keys))
-            self.rows += found.table.num_rows
-        return [Refused(masked.raw(raw, self.keys), reason) for raw, reason in found.refused]
+        messages, self._messages, self._bytes = self._messages, [], 0
+        return self._take_in(messages)
+
+    def _take_in(self, messages: list[Message]) -> list[Refused]:
+        """Turn these into columns; when something in them breaks that, find it by halving and set it aside."""
+        try:
+            found = columns.find(messages)
+            hidden = masked.table(found.table, self.keys)
+            refused = [Refused(masked.raw(raw, self.keys), reason) for raw, reason in found.refused]
+        except Exception as error:
+            # Whatever a sender finds that we did not think of: it costs its own message and no other one.
+            if len(messages) == 1:
+                logger.exception("An event could not be taken in and is set aside")
+                size = len(messages[0].body)
+                return [Refused(f"({size:,} bytes, not kept)", f"not taken in: {type(error).__name__}")]
+            half = len(messages) // 2
+            return self._take_in(messages[:half]) + self._take_in(messages[half:])
+        if hidden.num_rows:
+            self._tables.append(hidden)
+            self.rows += hidden.num_rows
+        return refused
 
     def table(self) -> pa.Table | None:
         """All events in columns; None when there are none."""

@@ -111,9 +111,13 @@ def _within(wanted: tuple[str, ...], words: tuple[str, ...]) -> bool:
         return False
     joined = "".join(wanted)
     for first in range(len(words)):
-        for last in range(first + 1, len(words) + 1):
-            if "".join(words[first:last]) in (joined, f"{joined}s"):
+        found = ""
+        for word in words[first:]:
+            found += word
+            if found in (joined, f"{joined}s"):
                 return True
+            if len(found) > len(joined):  # words are looked at no further than the wanted one reaches
+                break
     return False
 
 

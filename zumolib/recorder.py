@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import threading
 import time
 from collections import deque
@@ -41,11 +42,41 @@ WAITING_SECONDS = 5.0  # between two questions for the number of events that wai
 RATE_SECONDS = 10.0  # events a second are the mean of this long
 CLOCK_SECONDS = 5.0  # a clock that was set back by less is not worth a word
 MUCH, LULL = 2_000, 0.05  # events that are worth a file of their own once none came for so many seconds
+LOGIN = re.compile(r"(?i)auth|access_?refused|login|password|WRONGPASS|NOPERM|not_allowed|vhost")
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between two attempts to connect
+
+JOIN_SECONDS = 2.0  # in which its threads may end their work once it is to stop
+END_SECONDS = 4.5  # after which a recorder that was told to stop ends, whatever it is at
 
 # Rows held with pub/sub while the disk refuses them; then the oldest are dropped and counted. Other
 # sources take no more than their prefetch, and the broker keeps the rest.
 HELD_ROWS = 50_000
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Let SIGTERM and SIGINT set `stop`, and end the process where it does not end by itself soon.
+
+    Nothing is lost by that: what is on disk is whole, and what is not was not settled with the broker.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        if not stop.is_set():
+            stop.set()
+            timer = threading.Timer(END_SECONDS, os._exit, (0,))
+            timer.daemon = True
+            timer.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def describe(app: Celery, error: BaseException) -> str:
+    """What keeps a recorder from its broker, with the remedy and without a password."""
+    place = hide(app.conf.broker_read_url or app.conf.broker_url)
+    said = hide(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    if LOGIN.search(f"{type(error).__name__} {said}"):
+        return f"{place} refuses user, password or virtual host: {said}; correct the broker's address; it is tried again"
+    return f"{place} does not answer: {said}; start the broker or correct its address; it is tried again"
 
 
 class Recorder:
@@ -135,16 +166,19 @@ class Recorder:
                 try:
                     self._record(stop)
                 except self._errors as error:
-                    self._lose(error)
+                    self._lose("broker down", describe(self.app, error))
                 except Exception as error:
-                    logger.exception("Recorder %s stumbled; it connects anew", self.name)
-                    self._lose(error)
+                    logger.exception("Recorder %s failed; it connects again", self.name)
+                    self._lose(
+                        "failing", f"{type(error).__name__}: {error}; its log says where; it goes on trying"
+                    )
                 if not stop.is_set():
                     pause = SHORTEST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
                     stop.wait(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)
-            for thread in threads:
-                thread.join(timeout=5)
+            until = time.monotonic() + JOIN_SECONDS
+            for thread in threads:  # what they had begun to write is swept by the next recorder
+                thread.join(timeout=max(0.0, until - time.monotonic()))
             self._depths.close()
             self._report("stopped", "")
 
@@ -178,7 +212,7 @@ class Recorder:
             with contextlib.suppress(*self._errors):
                 source.close()
 
-    def _lose(self, error: BaseException) -> None:
+    def _lose(self, state: str, reason: str) -> None:
         """The connection is gone: keep what is held, if the disk lets us."""
         self.state.reconnects += 1
         self._flush(None)
@@ -186,7 +220,7 @@ class Recorder:
             # Not settled, so the broker delivers them again.
             self._held.clear()
             self.state.held = self._held.rows
-        self._report("broker down", f"{hide(self.app.conf.broker_url)}: {error}; it is tried again")
+        self._report(state, reason)
 
     def _accept(self, source: sources.Source, messages: list[Message]) -> None:
         self._put_aside(self._held.add(messages))
@@ -274,8 +308,9 @@ class Recorder:
             stop.wait(seconds)
 
     def _report(self, state: str, reason: str) -> None:
-        if state != self.state.state:
-            logger.info("Recorder %s: %s%s", self.name, state, f" ({reason})" if reason else "")
+        if (state, reason) != (self.state.state, self.state.reason):
+            level = logging.INFO if state in ("recording", "stopped") else logging.WARNING
+            logger.log(level, "Recorder %s: %s%s", self.name, state, f" ({reason})" if reason else "")
         self.state.state, self.state.reason = state, reason
         self._file.write(self.state)
 

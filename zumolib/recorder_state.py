@@ -30,7 +30,9 @@ class State:
 
     name: str
     pid: int
-    state: str = "starting"  # starting, recording, broker down, cannot write, stopped; silent for a reader
+    state: str = (
+        "starting"  # starting, recording, broker down, failing, cannot write, stopped; silent for a reader
+    )
     reason: str = ""  # of a trouble, with its remedy
     source: str | None = None  # queue, stream or pubsub
     started: str = ""  # times are ISO 8601, UTC
@@ -42,7 +44,7 @@ class State:
     held: int = 0  # events taken and not yet on disk
     events: int = 0  # on disk since the start
     events_per_second: float = 0.0
-    malformed: int = 0  # no events at all, kept aside
+    malformed: int = 0  # not events, or more than is taken in: set aside
     dropped: int = 0  # lost: with pub/sub while the disk refused, or trimmed by the broker's cap
     overflow: str | None = None  # when the broker's queue was last found full: uncounted events are lost
     reconnects: int = 0

@@ -32,7 +32,8 @@ def test_file_is_private_and_complete(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path], "nothing else is left beside it"
     assert set(dotenv_values(path)) == {*SECRETS, *ADDRESSES, "EMAIL_URL", "CELERY_WORKER_CONCURRENCY",
-                                        "CELERY_LOGLEVEL", "USE_SCALE_SETTINGS", "ZUMO_UID"}  # fmt: skip
+                                        "CELERY_LOGLEVEL", "USE_SCALE_SETTINGS", "ZUMO_UID", "MAIL_LOGIN",
+                                        "REPORTS_LOGIN"}  # fmt: skip
 
 
 def test_secrets_are_long_and_all_different(tmp_path):

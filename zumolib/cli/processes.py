@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 
 import click
 
 from zumolib.cli import target
-from zumolib.cli.output import say
+from zumolib.cli.output import log_to_stderr, say
 
 
 @click.command()
@@ -18,11 +17,11 @@ def record(name: str, app_name: str | None) -> None:
     """Record events and queue depths of a Celery app until ended."""
     from zumolib.conf import conf
     from zumolib.history import History
-    from zumolib.recorder import Recorder
+    from zumolib.recorder import Recorder, stop_on_signals
 
+    log_to_stderr()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop)
     Recorder(
         target.find_app(app_name or ""),
         History(conf().history),

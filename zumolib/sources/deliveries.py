@@ -11,9 +11,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any
 
-from kombu.compression import decompress
-from kombu.serialization import loads
-
+from zumolib import intake
 from zumolib.columns import Message
 from zumolib.sources.clock import Clock
 
@@ -162,8 +160,8 @@ class Deliveries:
 
 
 def _decode(message: Any) -> Any:
-    body, properties = message.body, message.properties
+    properties = message.properties
     compression = (properties.get("application_headers") or {}).get("compression")
-    if compression:
-        body = decompress(body, compression)
-    return loads(body, properties.get("content_type"), properties.get("content_encoding"))
+    return intake.decode(
+        message.body, properties.get("content_type"), properties.get("content_encoding"), compression
+    )

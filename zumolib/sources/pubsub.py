@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ from celery import Celery
 from celery.events.event import get_exchange
 from kombu.entity import Queue
 from kombu.messaging import Consumer
+from kombu.transport import virtual
 
+from zumolib import intake
 from zumolib.columns import Message
 from zumolib.history import Source as Kind
 from zumolib.sources.clock import Clock
@@ -33,7 +36,9 @@ class PubSub:
         exchange = get_exchange(connection, name=app.conf.event_exchange)
         name = f"{app.conf.event_queue_prefix}.{uuid4()}"
         queue = Queue(name, exchange, routing_key="#", durable=False, auto_delete=True)
-        self._consumer = Consumer(connection.channel(), [queue], on_message=self._on_message, no_ack=True)
+        channel = connection.channel()
+        channel.Message = _Packed
+        self._consumer = Consumer(channel, [queue], on_message=self._on_message, no_ack=True)
         self._consumer.consume()
 
     def take(self, timeout: float) -> list[Message]:
@@ -69,5 +74,17 @@ class PubSub:
         body = (
             message.body if isinstance(message.body, bytes) else str(message.body).encode("utf-8", "replace")
         )
-        plain = message.content_type == "application/json" and message.content_encoding == "utf-8"
-        self._got.append(Message(body, self._clock.now(), None if plain else message.decode))
+        encoding = message.content_encoding
+        compression = message.packed
+        plain = message.content_type == "application/json" and encoding == "utf-8" and not compression
+        decode = partial(intake.decode, body, message.content_type, encoding, compression)
+        self._got.append(Message(body, self._clock.now(), None if plain else decode))
+
+
+class _Packed(virtual.Message):
+    """A message that kombu does not unpack while it takes it, however much would come out."""
+
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **options: Any) -> None:
+        headers = dict(payload.get("headers") or {})
+        self.packed = headers.pop("compression", None)
+        super().__init__({**payload, "headers": headers}, channel=channel, **options)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from importlib.resources import files
 from pathlib import Path
 
+from zumolib.conf import drop_from_environment
 from zumolib.stack.orphans import MARK
 
 # By plugin and file; the first time only, so that what a person changes stays.
@@ -49,7 +49,7 @@ def write(folder: Path) -> None:
 
 def main() -> None:
     """Be JupyterLab. What people start in its terminals and notebooks is theirs: it does not carry our mark."""
-    os.environ.pop(MARK, None)
+    drop_from_environment(MARK)
     from jupyterlab.labapp import main as serve
 
     sys.exit(serve())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from zumolib.conf import STATE_FILE
+from zumolib.conf import STATE_FILE, runtime_folder
 from zumolib.errors import StackError
 
 PORTS = ("valkey", "mail", "provider", "provider-tls", "jupyter")
@@ -147,7 +147,7 @@ def _choose_short_folder(home: Path) -> None:
     remembered = home / SHORT_FOLDER
     if remembered.exists() and _is_private(Path(remembered.read_text())):
         return
-    places = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]
+    places = [runtime_folder(), tempfile.gettempdir(), "/tmp"]
     for place in filter(os.path.isdir, places):
         if len(os.fsencode(place)) + len("/zumo-xxxxxxxx/supervisor.sock") <= SOCKET_LIMIT:
             remembered.write_text(tempfile.mkdtemp(prefix="zumo-", dir=place))  # mode 0700
