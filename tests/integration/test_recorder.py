@@ -178,7 +178,7 @@ def test_what_is_no_event_is_kept_aside(server: Server, tmp_path: Path) -> None:
     [aside] = (tmp_path / "aside").iterdir()
     assert [json.loads(line)["raw"] for line in aside.read_text().splitlines()] == [
         "{no json",
-        "{'type': 'task-sent'}",
+        '{"type":"task-sent"}',
         "7",
     ]
 
