@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import sys
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 import psutil
 from celery import Celery
 from celery.app.task import Task
-from celery.signals import beat_init, worker_process_init
+from celery.signals import beat_init, celeryd_init, worker_process_init
 from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
@@ -177,6 +178,35 @@ def _wait_for_the_result_backend(**_: Any) -> None:
     Only where tasks run: whoever looks at results is told at once that the backend is gone.
     """
     app.backend.always_retry, app.backend.max_retries = True, RESULT_TRIES
+
+
+@celeryd_init.connect
+def _not_on_a_foreign_broker(instance: Any = None, **_: Any) -> None:
+    """Refuse to be a worker on another app's broker: it would take that app's tasks and discard them."""
+    if instance is not None and instance.app is app:
+        _require_own(database=False)
+
+
+@beat_init.connect
+def _not_for_a_foreign_schedule(sender: Any = None, **_: Any) -> None:
+    """Refuse to be the beat of another project's schedule, or to send ours to another app's workers."""
+    if sender is not None and sender.app is app:
+        _require_own(database=True)
+
+
+def _require_own(*, database: bool) -> None:
+    from zumolib import ownership
+    from zumolib.errors import ZumoError
+
+    try:
+        if database:
+            ownership.require_database()
+        ownership.require_broker(app)
+    except ownership.Foreign as error:
+        raise SystemExit(f"zumo: {error}") from None
+    except ZumoError as error:
+        # A broker that is down is waited for, as ever; what is on it is looked at when it is back.
+        logging.getLogger(__name__).warning("Not known yet whether this broker is ours: %s", error)
 
 
 @beat_init.connect

@@ -195,6 +195,9 @@ class Conf(BaseSettings):
         False,
         description="no other worker is on this broker, so what a killed one left is given back at once",
     )
+    ZUMO_OWN: bool = Field(
+        False, description="broker and database are the platform's own, whatever else is found in them"
+    )
     ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
     ZUMO_MASKED_KEYS: Listed = Field(
         KEYS, description="keys whose values are hidden in recorded events, previews and receipts"

@@ -162,13 +162,19 @@ def _opened(app: Celery) -> Iterator[tuple[Any, Any]]:
 def _tasks(items: Iterable[bytes], queue: str) -> Iterator[Lying]:
     """What lies in a queue; what is no task is passed over."""
     for item in items:
-        found = _lying(loads(item.decode()), queue, held=False)
+        try:
+            payload = loads(item.decode())
+        except ValueError:  # whoever can write to the broker can put anything into a list
+            continue
+        found = _lying(payload, queue, held=False) if isinstance(payload, dict) else None
         if found is not None:
             yield found
 
 
 def _lying(payload: dict[str, Any], queue: str, *, held: bool) -> Lying | None:
     headers, properties = payload.get("headers") or {}, payload.get("properties") or {}
+    if not isinstance(headers, dict) or not isinstance(properties, dict):
+        return None
     if "task" not in headers or "id" not in headers:
         return None
     return Lying(

@@ -22,9 +22,11 @@ def install(names: tuple[str, ...], as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from zumolib import beat
+    from zumolib import beat, ownership
     from zumolib.celery import app
 
+    ownership.require_app()
+    ownership.require_database()
     made = beat.install(app, names)
     if as_json:
         dump(asdict(made))

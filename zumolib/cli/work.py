@@ -24,10 +24,11 @@ def run() -> None:
 
     click.echo("starting the embedded stack")
     plan = lifecycle.up(say)
+    from zumolib import ownership
     from zumolib.conf import conf
     from zumolib.history import History
 
-    if not History(conf().history).any_task():
+    if ownership.is_own_app() and not History(conf().history).any_task():
         _first_day()
     made = make_report(None)
     click.echo(f"\nJupyterLab: {plan.jupyter_url}\nReport:     {made.path_html}")
@@ -87,16 +88,21 @@ def drill(timeout: float, as_json: bool) -> None:
 
 
 def _load(*, seed: int, scale: float) -> dict[str, Any]:
-    from zumolib import orm
+    from zumolib import orm, ownership
 
+    ownership.require_app()
+    ownership.require_database()
     orm.ready()
     made: dict[str, Any] = import_module("tasks.demo").load(seed=seed, scale=scale)
     return made
 
 
 def _drill(app: Celery, timeout: float) -> list[Outcome]:
-    from zumolib import drill
+    from zumolib import drill, ownership
 
+    ownership.require_app()
+    ownership.require_database()
+    ownership.require_broker(app)
     with progress_bar("drill") as progress:
         return drill.run(app, timeout=timeout, progress=progress)
 

@@ -17,6 +17,20 @@ def database_errors() -> Iterator[None]:
         yield
     except (DatabaseError, InterfaceError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ZumoError(
-            f"the database does not answer ({reason}); see DATABASE_URL in `zumo conf`, then run `zumo migrate`"
-        ) from error
+        raise ZumoError(f"{reason}; {_remedy()}") from error
+
+
+def _remedy() -> str:
+    """What to do; `zumo migrate` is only for a database of our own."""
+    from zumolib import ownership
+
+    try:
+        found = ownership.foreign_tables()
+    except ownership.Foreign as error:
+        return str(error)
+    if found:
+        return (
+            f"the database of DATABASE_URL is another project's ({found[0]} and others), in which the workbench keeps "
+            "nothing; unset DATABASE_URL to use its own"
+        )
+    return "see DATABASE_URL in `zumo conf`, then run `zumo migrate`"

@@ -15,7 +15,7 @@ from typing import Any
 import redis
 
 from zumolib import conf as settings
-from zumolib import recorder_state
+from zumolib import ownership, recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
 from zumolib.history import soundness
@@ -94,6 +94,9 @@ def _python_path() -> list[str]:
 
 def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) -> None:
     home = conf.ZUMO_HOME
+    if not ownership.is_own_app():
+        _watch_only(supervisor, plan, conf, say)
+        return
     for service in ("valkey", "mail", "provider", "jupyter"):
         supervisor.start_service(service)
     _await(supervisor, "valkey", lambda: probes.valkey(plan), say)
@@ -108,6 +111,19 @@ def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) ->
     from zumolib.celery import app
 
     _await(supervisor, "worker", lambda: probes.worker(app), say)
+    _await(supervisor, "jupyter", lambda: probes.jupyter(plan), say)
+
+
+def _watch_only(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) -> None:
+    """Start what looks at another app and takes no part in it."""
+    say(
+        "app",
+        f"{conf.ZUMO_APP} is not the platform's: only the recorder and JupyterLab are started beside it",
+    )
+    began = time.time()
+    for service in ("jupyter", "recorder"):
+        supervisor.start_service(service)
+    _await(supervisor, "recorder", lambda: _recorder_is_fresh(conf, supervisor, began), say)
     _await(supervisor, "jupyter", lambda: probes.jupyter(plan), say)
 
 
@@ -138,9 +154,11 @@ def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say
 
 def prepare_database() -> str:
     """Migrate the database and install the entries that are missing; returns what was done in words."""
-    from zumolib import beat, orm
+    from zumolib import beat, orm, ownership
     from zumolib.celery import app
 
+    ownership.require_app()
+    ownership.require_database()
     orm.migrate()
     made = beat.install(app)
     text = f"{len(made.installed)} entries installed, {len(made.kept)} kept"

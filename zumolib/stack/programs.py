@@ -26,7 +26,7 @@ class Program:
 
     name: str
     command: tuple[str, ...]
-    autostart: bool = True  # False: started once the database is ready
+    autostart: bool = False  # `up` starts each in its order, and beside another app some of them only
     stop_seconds: int = 5  # how long it may take to end before it is killed
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,7 +67,6 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
         Program(
             "worker",
             (*celery, "worker", f"--loglevel={conf.CELERY_LOGLEVEL}"),
-            autostart=False,
             stop_seconds=10,
             environment={"ZUMO_SOLE_WORKER": "true"},
         ),
@@ -77,9 +76,8 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
                 *(*celery, "beat", f"--loglevel={conf.CELERY_LOGLEVEL}"),
                 *("--pidfile", str(home / "run" / "beat.pid")),
             ),
-            autostart=False,
         ),
-        Program("recorder", (python, "-m", "zumolib", "record"), autostart=False, stop_seconds=10),
+        Program("recorder", (python, "-m", "zumolib", "record"), stop_seconds=10),
     )
 
 
