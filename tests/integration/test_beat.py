@@ -119,7 +119,7 @@ def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:
     row = by_name["backup-database"]
     assert set(row) == {
         *("name", "category", "task", "schedule", "queue", "kwargs", "enabled", "description"),
-        *("last_run_at", "next_firing"),
+        *("last_run_at", "next_firing", "problem"),
     }
     assert row["schedule"] == "0 2 * * * (UTC)"
     assert (row["category"], row["queue"]) == ("System Maintenance", "default")

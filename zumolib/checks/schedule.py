@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm
+from zumolib import faults
+from zumolib import rows as reader
 from zumolib.checks import broker
 from zumolib.checks.check import Check, Finding
 from zumolib.control.database import database_errors
@@ -21,24 +22,23 @@ SYNC_SECONDS = 180.0  # how seldom beat writes the last dispatch, unless `beat_s
 RUNNING = ("RUNNING", "STARTING")
 
 
-def rows(scene: Scene) -> list[Any]:
-    """Rows of the schedule that could ever fire, by name; empty where it is not in a database."""
-    orm.ready()
-    from django_celery_beat.models import PeriodicTask
-
+def read(scene: Scene) -> list[reader.Row]:
+    """Every row of the schedule, bad ones too, by name; of one entry only where the scene names it."""
     with database_errors():
-        found = PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked").order_by(
-            "name"
-        )
-        kept = [row for row in found if _alive(row, scene.now)]
-    return [row for row in kept if not scene.entry or row.name == scene.entry]
+        found = reader.read(scene.app)
+    return [row for row in found if not scene.entry or row.name == scene.entry]
+
+
+def rows(scene: Scene) -> list[Any]:
+    """Rows of the schedule that may fire, by name; a bad one has a finding of its own."""
+    return [row.model for row in read(scene) if not row.faults and _alive(row.model, scene.now)]
 
 
 def entries_by_task(scene: Scene) -> dict[str, list[str]]:
     """Names of the enabled entries by the task that they send."""
     made: dict[str, list[str]] = {}
-    for row in rows(scene):
-        if row.enabled:
+    for row in read(scene):
+        if row.enabled and row.task:
             made.setdefault(row.task, []).append(row.name)
     return made
 
@@ -85,8 +85,8 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
 
 
 def _disabled(scene: Scene) -> Iterator[Finding]:
-    for row in rows(scene):
-        if row.enabled:
+    for row in read(scene):
+        if row.enabled or not _alive(row.model, scene.now):
             continue
         made = _who_disabled(row.name)
         asked = scene.entry == row.name
@@ -118,7 +118,7 @@ def _due(row: Any) -> datetime | None:
     last = row.last_run_at or row.date_changed
     when = When.of(row)
     if when.other is not None:
-        return None
+        return row.clocked.clocked_time if faults.kind_of(row) == "clocked" else None
     if when.every is not None:
         return last + timedelta(seconds=when.every)
     first = when.next(1, now=last)
@@ -126,8 +126,9 @@ def _due(row: Any) -> datetime | None:
 
 
 def _alive(row: Any, now: datetime) -> bool:
-    begun = row.start_time is None or row.start_time <= now
-    ended = (row.expires is not None and row.expires <= now) or (row.one_off and row.total_run_count > 0)
+    start, end = faults.moment(row, "start_time"), faults.moment(row, "expires")
+    begun = start is None or start <= now
+    ended = (end is not None and end <= now) or (row.one_off and bool(row.total_run_count))
     return begun and not ended
 
 
@@ -138,6 +139,19 @@ def _late(late: list[tuple[Any, datetime]]) -> str:
     return f"; {count} overdue, {late[0][0].name} since {late[0][1]:%Y-%m-%d %H:%M} UTC"
 
 
+def _bad(scene: Scene) -> Iterator[Finding]:
+    for row in read(scene):
+        if row.faults and row.enabled:
+            yield Finding(
+                "entry-bad",
+                row.name,
+                f"beat leaves {row.name} out: {row.problem}",
+                "correct it in the admin, give it other times by `zumo reschedule`, or `zumo disable` it",
+                facts={"faults": list(row.faults)},
+            )
+
+
+BAD = Check("entry-bad", "an entry can be neither scheduled nor sent", _bad)
 STOPPED = Check("beat-stopped", "beat does not dispatch", _stopped, after=broker.IDS)
 DISABLED = Check("entry-disabled", "an entry is disabled", _disabled)
-CHECKS = (STOPPED, DISABLED)
+CHECKS = (STOPPED, DISABLED, BAD)

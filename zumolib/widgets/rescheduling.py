@@ -11,7 +11,7 @@ import ipywidgets as w
 import pandas as pd
 import plotly.graph_objects as go
 
-from zumolib import control
+from zumolib import control, faults
 from zumolib.conf import conf
 from zumolib.control import entry as rows
 from zumolib.control.reschedule import Reschedule as Rescheduling
@@ -156,6 +156,8 @@ def firings(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame
     row = moved.index[moved["name"] == plan.name][0]
     spec: Any = plan.when.spec
     moved.at[row, "when"] = spec
+    # Other times mend no arguments and no queue.
+    moved.at[row, "problem"] = "; ".join(faults.of_message(rows.find(plan.name), app))
     return schedule.firings(entries, window), schedule.firings(moved, window)
 
 
