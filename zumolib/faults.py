@@ -94,7 +94,9 @@ def arguments(row: PeriodicTask, name: str) -> Any:
     """
     try:
         return loads(getattr(row, name) or "null")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
 
 

@@ -48,7 +48,7 @@ class Held:
     until: float  # by `passed`
 
 
-class Entry(schedulers.ModelEntry):
+class DatabaseEntry(schedulers.ModelEntry):
     """An entry of which only what beat itself knows is ever written."""
 
     def save(self) -> None:
@@ -67,7 +67,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
     so only for result backends that do not expire results by themselves, and Redis does.
     """
 
-    Entry = Entry
+    Entry = DatabaseEntry
     lease_seconds = SECONDS
 
     # What was changed between beat's first reading and its first look for changes would be missed for
@@ -93,13 +93,13 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         if not self.app.backend.supports_autoexpire:
             super().install_default_entries(data)
 
-    def all_as_schedule(self) -> dict[str, Entry]:
+    def all_as_schedule(self) -> dict[str, DatabaseEntry]:
         """All enabled rows that can be scheduled and sent.
 
         All of them: django-celery-beat leaves out crontabs that are not due within two hours, so that a
         daily entry is not made up for after a longer absence.
         """
-        found: dict[str, Entry] = {}
+        found: dict[str, DatabaseEntry] = {}
         skipped: dict[str, str] = {}
         try:
             models = [model for model in rows.models() if model.enabled]
@@ -138,7 +138,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         self._stop.pause(seconds)
         return PAUSED
 
-    def is_due(self, entry: Entry) -> Any:
+    def is_due(self, entry: DatabaseEntry) -> Any:
         """Whether to send it now; not while it is held back."""
         held = self._held.get(entry.name)
         if held is not None and passed() < held.until:
@@ -146,14 +146,14 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         due = super().is_due(entry)
         return schedstate(due.is_due, max(due.next, LEAST)) if due.is_due else due
 
-    def reserve(self, entry: Entry) -> Entry:
+    def reserve(self, entry: DatabaseEntry) -> DatabaseEntry:
         """Count the dispatch that follows; :meth:`apply_entry` takes that back where there is none."""
         last, count = entry.model.last_run_at, entry.model.total_run_count
-        following: Entry = super().reserve(entry)
+        following: DatabaseEntry = super().reserve(entry)
         self._before = (following, last, count)
         return following
 
-    def apply_entry(self, entry: Entry, producer: Any = None) -> None:
+    def apply_entry(self, entry: DatabaseEntry, producer: Any = None) -> None:
         """Send it, unless the lease was lost meanwhile; a row that cannot be sent is held back."""
         if not self._claim.holds:
             self._take_back()
@@ -244,7 +244,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         held = self._held.get(name)
         return _contents(model) != held.row if held else not faults.find(model, self.app)
 
-    def _hold_back(self, entry: Entry, why: str) -> None:
+    def _hold_back(self, entry: DatabaseEntry, why: str) -> None:
         known = self._held.get(entry.name)
         pause = min(known.pause * 2, LONGEST_PAUSE) if known else FIRST_PAUSE
         self._held[entry.name] = Held(why, _contents(entry.model), pause, passed() + pause)

@@ -13,12 +13,16 @@ from zumolib.checks.check import Check, Finding
 from zumolib.control.database import database_errors
 from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
+from zumolib.leases import standing as leases
+from zumolib.leases.standing import Standing
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
 
 GRACE = 60.0  # seconds by which a dispatch may be late
 SYNC_SECONDS = 180.0  # how seldom beat writes the last dispatch, unless `beat_sync_every` says otherwise
+LEASE = "beat"
+OURS = "zumolib.scheduler:DatabaseScheduler"
 RUNNING = ("RUNNING", "STARTING")
 
 
@@ -60,15 +64,34 @@ def tolerance(scene: Scene) -> timedelta:
     return timedelta(seconds=GRACE + sync + float(conf.beat_max_loop_interval or BEAT_INTERVAL))
 
 
+def standing(scene: Scene) -> Standing | None:
+    """How the lease of beat stands; None for a beat that takes none, which is any but ours."""
+    if scene.app.conf.beat_scheduler != OURS:
+        return None
+    with database_errors():
+        return leases.of(LEASE)
+
+
 def _stopped(scene: Scene) -> Iterator[Finding]:
     state = scene.service("beat")
     late = overdue(scene)
+    lease = standing(scene)
     if state is not None and state not in RUNNING:
         yield Finding(
             "beat-stopped",
             "",
             f"beat's process does not run ({state.lower()}){_late(late)}",
             "start it; if it does not stay up, `zumo logs beat` says why",
+        )
+    elif lease is not None and (lease.restarts or lease.state != leases.HELD):
+        # A process that ends again and again counts as running each time that one looks.
+        what = "ends and is started again and again" if lease.restarts else "does not work"
+        runs = ", though its process runs" if state and not lease.restarts else ""
+        yield Finding(
+            "beat-stopped",
+            "",
+            f"beat {what}{runs}: {lease.restarts or lease}{_late(late)}",
+            "`zumo logs beat` says why; start beat again when that is mended",
         )
     elif late:
         stands = (
@@ -140,14 +163,17 @@ def _late(late: list[tuple[Any, datetime]]) -> str:
 
 
 def _bad(scene: Scene) -> Iterator[Finding]:
+    lease = standing(scene)
+    unsent = lease.skipped if lease is not None and lease.state == leases.HELD else {}
     for row in read(scene):
-        if row.faults and row.enabled:
+        # What only sending shows, beat itself has to say.
+        why = row.problem or unsent.get(row.name, "")
+        if why and row.enabled:
             yield Finding(
                 "entry-bad",
                 row.name,
-                f"beat leaves {row.name} out: {row.problem}",
+                f"beat leaves {row.name} out: {why}",
                 "correct it in the admin, give it other times by `zumo reschedule`, or `zumo disable` it",
-                facts={"faults": list(row.faults)},
             )
 
 

@@ -136,7 +136,8 @@ def beat(history: History, at: datetime) -> Finding:
     from zumolib.frames import schedule
 
     window = Window(at - BEAT_LOOK, at)
-    due = schedule.firings(schedule.entries(), Window(window.start, at - BEAT_LATE))
+    entries = schedule.entries()
+    due = schedule.firings(entries, Window(window.start, at - BEAT_LATE))
     if due.empty:
         return Finding(
             "beat", UNKNOWN, f"no entry was due in the last {BEAT_LOOK.total_seconds() / 3600:g} h"
@@ -153,9 +154,20 @@ def beat(history: History, at: datetime) -> Finding:
     if last is None:
         return Finding("beat", DOWN, "no dispatch was recorded in hours, and entries were due", remedy)
     age = _ago((at - last).total_seconds())
+    bad = schedule.bad(entries)
+    bad = bad[bad["enabled"].astype(bool)]
     if last < should - BEAT_LATE:
         missed = int((due["at"] > last).sum())
         return Finding("beat", DOWN, f"last dispatch {age} ago; {missed:,} firings were due since", remedy)
+    if len(bad):
+        count = "1 entry cannot be sent" if len(bad) == 1 else f"{len(bad):,} entries cannot be sent"
+        first = f"{bad['name'].iloc[0]}: {bad['problem'].iloc[0]}"
+        return Finding(
+            "beat",
+            WARNING,
+            f"last dispatch {age} ago{how}; {count}, {first}",
+            "`zumo schedule list` names them",
+        )
     return Finding("beat", OK, f"last dispatch {age} ago{how}")
 
 
