@@ -185,7 +185,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         try:
             super().close()
         finally:
-            self._claim.give_back()
+            self._claim.give_back(properly=self._stop.asked)
             self._stop.over()
 
     def _alone(self) -> bool:

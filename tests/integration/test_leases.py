@@ -98,6 +98,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_claim_is_not_believed_longer_than_it_lasts(clock: list[float]) -> None:
     orm.migrate()
+    from zumolib.leases.models import Lease
+
     mine, other = Claim("some work"), Claim("some work")
     assert not mine.holds
     assert mine.keep()
@@ -107,10 +109,13 @@ def test_a_claim_is_not_believed_longer_than_it_lasts(clock: list[float]) -> Non
     clock[0] += 2
     assert not mine.holds, "28 of the 30 s are over, nobody renewed it"
     assert mine.keep()
-    mine.give_back()
+    assert len(Lease.objects.look("some work").starts) == 1
+    mine.give_back(properly=False)
     assert not mine.holds
     assert other.keep()
+    assert len(Lease.objects.look("some work").starts) == 2, "nobody asked the first one to end"
     other.give_back()
+    assert Lease.objects.look("some work").starts == []
 
 
 def test_a_claim_outlives_a_database_that_is_away_for_a_while(

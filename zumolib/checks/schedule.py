@@ -109,7 +109,8 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
 
 def _disabled(scene: Scene) -> Iterator[Finding]:
     for row in read(scene):
-        if row.enabled or not _alive(row.model, scene.now):
+        # Beat itself disables one that was to be sent once, when it was.
+        if row.enabled or row.model.one_off or not _alive(row.model, scene.now):
             continue
         made = _who_disabled(row.name)
         asked = scene.entry == row.name

@@ -83,8 +83,8 @@ class Claim:
         self._end = asked + self.seconds - MARGIN if held else float("-inf")
         return held
 
-    def give_back(self) -> None:
-        """Free it at once, if it is still ours."""
+    def give_back(self, *, properly: bool = True) -> None:
+        """Free it at once, if it is still ours; `properly` where its holder was asked to end."""
         from django.db import DatabaseError, InterfaceError
 
         from zumolib.leases.models import Lease
@@ -93,7 +93,7 @@ class Claim:
             return
         self._end = float("-inf")
         try:
-            Lease.objects.give_back(self.name, self.id)
+            Lease.objects.give_back(self.name, self.id, **({"starts": []} if properly else {}))
         except (DatabaseError, InterfaceError) as error:
             logger.warning(
                 "The lease of %s could not be given back, it ends by itself: %s",

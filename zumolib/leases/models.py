@@ -31,9 +31,9 @@ class Leases(models.QuerySet):
         changed = {"renewed": Now(), "until": _later(seconds), **about}
         return bool(self.filter(name=name, holder=holder).update(**changed))
 
-    def give_back(self, name: str, holder: uuid.UUID) -> bool:
+    def give_back(self, name: str, holder: uuid.UUID, **about: Any) -> bool:
         """Free it at once."""
-        return bool(self.filter(name=name, holder=holder).update(holder=None, until=Now()))
+        return bool(self.filter(name=name, holder=holder).update(holder=None, until=Now(), **about))
 
     def look(self, name: str) -> Lease | None:
         """The lease with the database's time as `now`; None where nobody ever took it."""
@@ -52,7 +52,7 @@ class Lease(models.Model):
     since = models.DateTimeField(null=True, help_text="UTC, of the database.")
     renewed = models.DateTimeField(null=True)
     until = models.DateTimeField(null=True)
-    starts = models.JSONField(default=list, help_text="When it was taken lately, ISO 8601.")
+    starts = models.JSONField(default=list, help_text="When it was taken since one ended properly.")
     skipped = models.JSONField(default=dict, help_text="What the holder leaves out, and why.")
 
     objects = Leases.as_manager()

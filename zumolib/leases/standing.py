@@ -20,7 +20,7 @@ class Standing:
     pid: int | None
     since: datetime | None  # when it was taken
     renewed: datetime | None
-    starts: int  # how often it was taken in the last minutes
+    starts: int  # how often it was taken in the last minutes, since a holder ended properly
     skipped: dict[str, str]  # what the holder leaves out, and why
 
     def __str__(self) -> str:

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('since', models.DateTimeField(help_text='UTC, of the database.', null=True)),
                 ('renewed', models.DateTimeField(null=True)),
                 ('until', models.DateTimeField(null=True)),
-                ('starts', models.JSONField(default=list, help_text='When it was taken lately, ISO 8601.')),
+                ('starts', models.JSONField(default=list, help_text='When it was taken since one ended properly.')),
                 ('skipped', models.JSONField(default=dict, help_text='What the holder leaves out, and why.')),
             ],
             options={
