@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psutil
@@ -15,6 +16,7 @@ import pytest
 from tests.services.postgresql import postgresql
 from zumolib import orm
 from zumolib.leases import claim as claims
+from zumolib.leases import standing
 from zumolib.leases.claim import Claim
 
 BEAT = "a beat"
@@ -78,6 +80,29 @@ def test_it_is_kept_by_its_holder_alone_and_ends_by_the_clock_of_the_database(le
     assert leases.take(BEAT, second, 30)
     assert not leases.renew(BEAT, first, 30), "it was taken"
     assert leases.take(BEAT, first, 30, of=second), "whose holder is known to be dead"
+
+
+def test_it_is_told_how_it_stands(leases: Any, alias: str) -> None:
+    from django.db import connections
+
+    def state() -> standing.Standing | None:
+        return standing.of(BEAT, connections[alias])
+
+    assert state() is None
+    holder = uuid.uuid4()
+    now = datetime.now(UTC)
+    starts = [(now - timedelta(seconds=s)).isoformat() for s in (500, 100, 10, 1)]
+    leases.take(BEAT, holder, 30, host="box", pid=7, starts=starts, skipped={"a": "why"})
+    lease = state()
+    assert lease is not None
+    assert (lease.state, lease.host, lease.pid, lease.starts) == (standing.HELD, "box", 7, 3)
+    assert lease.skipped == {"a": "why"}
+    assert lease.since is not None
+    assert abs((lease.since - now).total_seconds()) < 60
+    leases.renew(BEAT, holder, -1)
+    assert state().state == standing.LAPSED  # type: ignore[union-attr]
+    leases.give_back(BEAT, holder)
+    assert state().state == standing.FREE  # type: ignore[union-attr]
 
 
 def test_given_back_it_is_free_at_once_and_only_by_its_holder(leases: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+TABLE = "leases_lease"
+NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
 HELD, LAPSED, FREE = "held", "lapsed", "free"
 LATELY = timedelta(minutes=2)  # in which a process that is started again and again is noticed
 MANY = 3  # starts in that time
@@ -41,32 +44,54 @@ class Standing:
         return f"it was started {self.starts} times in the last {LATELY.total_seconds() / 60:.0f} minutes"
 
 
-def of(name: str) -> Standing | None:
+def of(name: str, connection: Any = None) -> Standing | None:
     """How the lease of this name stands; None where nobody ever took it, or the database has no leases.
+
+    It needs Django's settings and no more: loading its apps takes longer than all that is asked here.
+
+    Parameters
+    ----------
+    connection
+        To the database, of Django's; None takes the default one.
 
     Raises
     ------
-    django.db.OperationalError
+    django.db.DatabaseError
         The database does not answer.
     """
-    from django.db import connection
+    from django.db import connections
 
-    from zumolib.leases.models import Lease
-
-    if Lease._meta.db_table not in connection.introspection.table_names():
+    connection = connection or connections["default"]
+    if TABLE not in connection.introspection.table_names():
         return None
-    lease: Any = Lease.objects.look(name)
-    if lease is None or lease.pid is None:
+    now = NOW[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT holder IS NULL, until >= {now}, {now}, host, pid, since, renewed, starts, skipped "
+            f"FROM {TABLE} WHERE name = %s",
+            [name],
+        )
+        row = cursor.fetchone()
+    if row is None or row[4] is None:
         return None
-    now = lease.now if lease.now.tzinfo else lease.now.replace(tzinfo=UTC)
-    state = FREE if lease.holder is None else HELD if lease.until >= now else LAPSED
-    starts = [datetime.fromisoformat(text) for text in lease.starts]
+    free, lasts, at, host, pid, since, renewed, starts, skipped = row
+    begun = [_moment(text) for text in _parsed(starts)]
     return Standing(
-        state=state,
-        host=lease.host,
-        pid=lease.pid,
-        since=lease.since,
-        renewed=lease.renewed,
-        starts=sum(now - at < LATELY for at in starts),
-        skipped=dict(lease.skipped),
+        state=FREE if free else HELD if lasts else LAPSED,
+        host=host,
+        pid=pid,
+        since=_moment(since),
+        renewed=_moment(renewed),
+        starts=sum(_moment(at) - start < LATELY for start in begun),
+        skipped=dict(_parsed(skipped)),
     )
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+def _moment(value: Any) -> datetime:
+    """A moment as a database's driver gives it; without a zone it is in UTC."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -25,6 +25,7 @@ from zumolib.stack.supervisor import Supervisor
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
+DATABASE_SECONDS = 2  # for a connection; whole seconds, as libpq counts
 ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
 
@@ -210,17 +211,24 @@ def status() -> dict[str, Any]:
 
 def _beat() -> dict[str, Any] | None:
     """What the lease in the database says of beat."""
-    from zumolib import orm
     from zumolib.leases import standing
 
-    orm.ready()
-    from django.db import DatabaseError
+    settings.use_django()
+    from django.db import DatabaseError, connections
 
+    connection = connections["default"].copy()
+    if connection.vendor == "postgresql":
+        connection.settings_dict["OPTIONS"] = {
+            **(connection.settings_dict.get("OPTIONS") or {}),
+            "connect_timeout": DATABASE_SECONDS,
+        }
     try:
-        lease = standing.of("beat")
+        lease = standing.of("beat", connection)
     except DatabaseError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return {"works": None, "said": f"the database does not answer: {reason}", "skipped": {}}
+    finally:
+        connection.close()
     if lease is None:
         return None
     return {

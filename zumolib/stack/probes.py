@@ -12,7 +12,7 @@ import psutil
 import redis
 import requests
 
-from zumolib import orm
+from zumolib.conf import use_django
 from zumolib.stack.plan import Plan
 
 
@@ -72,7 +72,7 @@ def beat(home: Path) -> bool:
         runs = psutil.pid_exists(int((home / "run" / "beat.lock").read_text()))
     except (OSError, ValueError):
         return False
-    orm.ready()
+    use_django()
     from django.db import DatabaseError
 
     try:
