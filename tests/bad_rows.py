@@ -37,10 +37,20 @@ BAD = {
     "long expiry": "expire_seconds 999999999999 reaches beyond the calendar",
     "expires garbage": "expires is not a moment: 'tomorrow'",
     "expires 13th month": "expires is not a moment",
+    "starts in 9999": "start_time 9999-12-31 23:30 reaches beyond the calendar",
+    "sent tomorrow": "last_run_at lies in the future",
+    "sent in year one": "last_run_at lies before 1970",
     "counted": "total_run_count 'many' is not a number",
     HOSTILE: "its crontab '0 0 30 2 *' never fires",
 }
-SOUND = ("blank kwargs", "null kwargs", "clock past", "good", "odd time 29 Feb")
+SOUND = (
+    "every microsecond",
+    "blank kwargs",
+    "null kwargs",
+    "clock past",
+    "good",
+    "odd time 29 Feb",
+)
 
 
 def plant(task: str = "zumodra.celery.debug_task", *, every: int = 1) -> None:
@@ -57,6 +67,8 @@ def plant(task: str = "zumodra.celery.debug_task", *, every: int = 1) -> None:
     hourly = CrontabSchedule.objects.create(minute="0", timezone="UTC")
     often = IntervalSchedule.objects.create(every=every, period="seconds")
     past = ClockedSchedule.objects.create(clocked_time=datetime.now(UTC) - timedelta(days=3))
+
+    far = datetime(9999, 12, 31, tzinfo=UTC)
 
     def cron(*fields: str, zone: str = "UTC") -> CrontabSchedule:
         names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
@@ -95,6 +107,10 @@ def plant(task: str = "zumodra.celery.debug_task", *, every: int = 1) -> None:
         "expires garbage": {"interval": often},
         "expires 13th month": {"interval": often},
         "counted": {"interval": often},
+        "sent tomorrow": {"interval": often, "last_run_at": datetime(2999, 1, 1, tzinfo=UTC)},
+        "sent in year one": {"interval": often, "last_run_at": datetime(1, 1, 1, 3, tzinfo=UTC)},
+        "starts in 9999": {"crontab": hourly, "start_time": datetime(9999, 12, 31, 23, 30, tzinfo=UTC)},
+        "every microsecond": {"interval": interval(1, "microseconds"), "expires": far},
         HOSTILE: {"crontab": cron("0", "0", "30", "2", "*")},
         "blank kwargs": {"crontab": hourly, "args": "", "kwargs": ""},
         "null kwargs": {"crontab": hourly, "args": "null", "kwargs": "null"},

@@ -27,6 +27,8 @@ FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")  # a
 PERIODS = ("days", "hours", "minutes", "seconds", "microseconds")
 MOMENTS = ("last_run_at", "start_time", "expires")
 MOST_PRIORITY = 255
+AHEAD = timedelta(days=1)  # by which a clock may have been wrong when an entry was sent
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = "never occurs"  # Celery's words for an impossible date
 
 
@@ -53,7 +55,8 @@ def find(row: PeriodicTask, app: Celery) -> tuple[str, ...]:
 
 def of_schedule(row: PeriodicTask) -> tuple[str, ...]:
     """What is wrong with when a row is due."""
-    return (*_schedule(row), *of_moments(row))
+    found = (*_schedule(row), *of_moments(row))
+    return found or tuple(_start(row))
 
 
 def of_message(row: PeriodicTask, app: Celery) -> tuple[str, ...]:
@@ -127,6 +130,15 @@ def _schedule(row: PeriodicTask) -> Iterator[str]:
         yield "it has one moment and is not one-off, so beat would send it again at every look"
 
 
+def _start(row: PeriodicTask) -> Iterator[str]:
+    start = moment(row, "start_time")
+    if start is not None and start > datetime.now(UTC):
+        try:
+            row.due_start_time(UTC)  # beat waits for the first time after it
+        except (OverflowError, ValueError):
+            yield f"start_time {start:%Y-%m-%d %H:%M} reaches beyond the calendar"
+
+
 def _interval(schedule: Any) -> Iterator[str]:
     every, period = schedule.every, schedule.period
     if period not in PERIODS:
@@ -178,6 +190,11 @@ def of_moments(row: PeriodicTask) -> Iterator[str]:
         text = getattr(row, f"{name}_text", None)
         if value is None and text:
             yield f"{name} is not a moment: {text[:40]!r}"
+    last = moment(row, "last_run_at")
+    if last is not None and last > datetime.now(UTC) + AHEAD:
+        yield f"last_run_at lies in the future ({last:%Y-%m-%d %H:%M} UTC), and it is not due before that"
+    elif last is not None and last < EARLIEST:
+        yield f"last_run_at lies before {EARLIEST:%Y} ({last:%Y-%m-%d} UTC)"
 
 
 def _json(row: PeriodicTask, column: str, wanted: type, called: str) -> Iterator[str]:

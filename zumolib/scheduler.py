@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -145,6 +146,12 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             return schedstate(False, min(held.until - passed(), self.max_interval))
         due = super().is_due(entry)
         return schedstate(due.is_due, max(due.next, LEAST)) if due.is_due else due
+
+    def _is_due_failed(self, entry: DatabaseEntry) -> tuple[bool, float]:
+        """Hold back one whose next time cannot be computed; Celery would say so every few seconds."""
+        error = sys.exc_info()[1]
+        self._hold_back(entry, f"its next time cannot be computed: {type(error).__name__}: {error}")
+        return False, self.max_interval
 
     def reserve(self, entry: DatabaseEntry) -> DatabaseEntry:
         """Count the dispatch that follows; :meth:`apply_entry` takes that back where there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,6 +105,7 @@ def test_frames_leave_them_out_and_say_so(app: Celery, planted: Any) -> None:
     window = Window(now, now + timedelta(hours=2))
     found = schedule.firings(entries, window)
     assert set(found["name"]) == {"blank kwargs", "null kwargs", "good"}
+    assert "1 with over 3,000,000 firings left out" in schedule.note(entries, window)
     assert f"{len(BAD)} that cannot be sent left out" in schedule.note(entries, window)
 
 
@@ -125,6 +127,24 @@ def test_bad_rows_can_be_switched_off_rescheduled_and_switched_on(planted: Any) 
     assert {name for name in BAD if found[name].problem} == MESSAGE_IS_BAD
     made = control.apply(control.switch.plan(platform, list(BAD), on=True), reason="mended", allow=True)
     assert made.state == "done", made.outcome
+
+
+def test_a_panel_shows_the_day_before_and_after(planted: Any) -> None:
+    from zumolib.widgets import rescheduling
+
+    for name, most in (("never", 24), ("list kwargs", 0)):
+        plan = control.reschedule.plan(platform, name, cron="30 * * * *")
+        before, after = rescheduling.firings(platform, plan, zone="UTC")
+        assert name not in set(before["name"])
+        assert (after["name"] == name).sum() == most, "other times do not mend arguments"
+
+
+def test_the_proof_of_the_runbook_counts_them(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zumolib.runbooks import proof
+
+    monkeypatch.setattr(proof, "LOOP_SECONDS", 0.0)
+    bench: Any = SimpleNamespace(app=platform)
+    assert f"{len(BAD)} entries that cannot be sent" in proof.due(bench)
 
 
 def test_undo_gives_a_bad_row_its_schedule_back(planted: Any) -> None:

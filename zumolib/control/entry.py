@@ -86,7 +86,7 @@ def _write(row: PeriodicTask, columns: Sequence[str]) -> None:
     from django.db import transaction
     from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
-    if not any(faults.of_moments(row)):
+    if not any(faults.of_moments(row)):  # saved whole, it would lose a moment that cannot be read
         try:
             with transaction.atomic():
                 row.save()  # tells beat; an update of the query set would not

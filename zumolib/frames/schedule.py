@@ -28,6 +28,7 @@ COLUMNS = (
     "when",
     "problem",
 )
+MOST_FIRINGS = 3_000_000  # of one entry in one window: a month of one a second
 MOMENTS = ("last_run_at", "start_time", "expires")
 
 
@@ -104,7 +105,7 @@ def known(app: Celery | None = None) -> pd.DataFrame:
 
 
 def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Every firing of the enabled entries in a window; bad rows have none.
+    """Every firing of the enabled entries in a window; bad rows have none, nor has one with over 3 million.
 
     Intervals keep the phase of their last dispatch. An entry fires not before its ``start_time`` and not
     from its ``expires`` on.
@@ -114,7 +115,9 @@ def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
     pandas.DataFrame
         One row a firing, by time: ``at`` (UTC), ``name``, ``task``, ``queue``.
     """
-    enabled = entries[entries["enabled"].astype(bool) & ~_bad(entries)].reset_index(drop=True)
+    enabled = entries[
+        entries["enabled"].astype(bool) & ~_bad(entries) & ~_countless(entries, window)
+    ].reset_index(drop=True)
     found = expansion.expand(list(enabled["when"]), window.start, window.end)
     result = found.join(enabled[["name", "task", "queue", "start_time", "expires"]], on="entry")
     begun = result["start_time"].isna() | (result["at"] >= result["start_time"])
@@ -130,6 +133,9 @@ def note(entries: pd.DataFrame, window: Window) -> str:
     unplaced = int((entries["enabled"].astype(bool) & entries["when"].isna() & ~unusable).sum())
     if unplaced:
         text += f", {unplaced:,} that follow the sun left out"
+    countless = int((entries["enabled"].astype(bool) & ~unusable & _countless(entries, window)).sum())
+    if countless:
+        text += f", {countless:,} with over {MOST_FIRINGS:,} firings left out"
     count = int((entries["enabled"].astype(bool) & unusable).sum())
     if count:
         text += f", {count:,} that cannot be sent left out"
@@ -216,6 +222,13 @@ def _bad(entries: pd.DataFrame) -> pd.Series:
     if "problem" not in entries:
         return pd.Series(False, index=entries.index)
     return entries["problem"].astype("str") != ""
+
+
+def _countless(entries: pd.DataFrame, window: Window) -> pd.Series:
+    """Which entries are due more often than can be counted one by one: an interval may be a microsecond."""
+    seconds = (window.end - window.start).total_seconds()
+    found = [isinstance(w, expansion.Every) and seconds > w.seconds * MOST_FIRINGS for w in entries["when"]]
+    return pd.Series(found, index=entries.index, dtype="bool")
 
 
 def _our_app() -> Celery:
