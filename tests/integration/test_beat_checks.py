@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from zumolib import orm
 from zumolib.celery import app
 from zumolib.checks import BY_ID, Scene, diagnose
 from zumolib.checks.schedule import LEASE
+from zumolib.frames import health
+from zumolib.history import History
 
 RUNS = {"beat": "RUNNING"}
 
@@ -67,6 +70,21 @@ def test_a_beat_that_is_started_again_and_again_is_none_that_works(leases: Any) 
     take(leases, starts=(3_600, 90, 60, 30, 1))
     [text] = saw(RUNS)
     assert "started 4 times in the last 2 minutes" in text
+
+
+def test_the_health_of_beat_is_what_its_lease_says(leases: Any, tmp_path: Path) -> None:
+    def beat() -> tuple[str, str]:
+        found = health.beat(History(tmp_path), datetime.now(UTC), app)
+        return found.state, found.detail
+
+    assert beat()[0] == "unknown", "nothing was due, and nobody took a lease"
+    holder = take(leases, starts=(90, 60, 30))
+    assert beat() == ("down", "it was started 3 times in the last 2 minutes")
+    leases.renew(LEASE, holder, -1, starts=[])
+    assert beat()[0] == "down"
+    assert "has not renewed it" in beat()[1]
+    leases.renew(LEASE, holder, 30)
+    assert beat()[0] == "unknown"
 
 
 def test_without_any_lease_nothing_is_concluded(leases: Any) -> None:

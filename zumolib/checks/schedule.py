@@ -14,7 +14,7 @@ from zumolib.control.database import database_errors
 from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
 from zumolib.leases import standing as leases
-from zumolib.leases.standing import Standing
+from zumolib.leases.standing import OURS, Standing
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 GRACE = 60.0  # seconds by which a dispatch may be late
 SYNC_SECONDS = 180.0  # how seldom beat writes the last dispatch, unless `beat_sync_every` says otherwise
 LEASE = "beat"
-OURS = "zumolib.scheduler:DatabaseScheduler"
 RUNNING = ("RUNNING", "STARTING")
 
 

@@ -16,6 +16,8 @@ from zumolib.errors import BrokerError, HistoryError
 from zumolib.frames.statements import ask
 from zumolib.frames.window import Window
 from zumolib.history import soundness
+from zumolib.leases import standing
+from zumolib.leases.standing import OURS
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -75,7 +77,7 @@ def now(
         said,
         _told(database),
         workers(nodes or (), answered) if said.state == OK else _unasked("workers"),
-        _told(beat, history, at),
+        _told(beat, history, at, app),
         _told(recorder, history, at),
     ]
     findings += [trouble for trouble in [_told(files, history)] if trouble.state != OK]
@@ -131,10 +133,13 @@ def workers(nodes: Sequence[str], replied: Sequence[str]) -> Finding:
     return Finding("workers", OK, count)
 
 
-def beat(history: History, at: datetime) -> Finding:
-    """Compare the last recorded dispatch with the last firing that was due."""
+def beat(history: History, at: datetime, app: Celery | None = None) -> Finding:
+    """Compare the last recorded dispatch with the last firing that was due; and does ours hold its lease?"""
     from zumolib.frames import schedule
 
+    lease = standing.of("beat") if app is not None and app.conf.beat_scheduler == OURS else None
+    if lease is not None and (lease.state != standing.HELD or lease.restarts):
+        return Finding("beat", DOWN, lease.restarts or str(lease), "look at beat's log: `zumo logs beat`")
     window = Window(at - BEAT_LOOK, at)
     entries = schedule.entries()
     due = schedule.firings(entries, Window(window.start, at - BEAT_LATE))

@@ -69,8 +69,8 @@ def bad(entries: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``name``, ``schedule``, ``enabled``, ``problem``: what is wrong with it.
     """
-    found = entries[_bad(entries)]
-    return found[["name", "schedule", "enabled", "problem"]].reset_index(drop=True)
+    columns = ["name", "schedule", "enabled", "problem"]
+    return entries.reindex(columns=columns)[_bad(entries)].reset_index(drop=True)
 
 
 def known(app: Celery | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 TABLE = "leases_lease"
+OURS = "zumolib.scheduler:DatabaseScheduler"  # the beats that take a lease
 NOW = {"postgresql": "statement_timestamp()", "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"}
 HELD, LAPSED, FREE = "held", "lapsed", "free"
 LATELY = timedelta(minutes=2)  # in which a process that is started again and again is noticed
