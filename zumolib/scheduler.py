@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from celery._state import _set_task_join_will_block
 from celery.beat import SchedulingError
 from celery.schedules import schedstate
 from django.db import DatabaseError, InterfaceError
@@ -87,6 +88,9 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         self._stop = Stop()
         if not kwargs.get("lazy"):  # one that only introduces itself has no loop
             self._stop.listen()
+            # Beat waits for no result. Without this, a client of Redis subscribes to each that it may get, which
+            # no beat ever gives up again, and a result backend that is away holds up every dispatch for 20 s.
+            _set_task_join_will_block(True)
         super().__init__(*args, **kwargs)
 
     def install_default_entries(self, data: Any) -> None:

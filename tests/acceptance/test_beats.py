@@ -31,6 +31,7 @@ class Site:
 
     def __init__(self, folder: Path, database: Path, broker: str, stack: ExitStack) -> None:
         self.folder, self.database, self.broker, self.stack = folder, database, broker, stack
+        self.results = ""  # the broker's server, if nothing else is said
         self.client = redis.Redis.from_url(broker)
 
     def environment(self, home: str) -> dict[str, str]:
@@ -38,7 +39,7 @@ class Site:
             "ZUMO_HOME": str(self.folder / home),
             "DATABASE_URL": f"sqlite:///{self.database}",
             "CELERY_BROKER_URL": self.broker,
-            "CELERY_RESULT_BACKEND": self.broker,
+            "CELERY_RESULT_BACKEND": self.results or self.broker,
             "PYTHONPATH": os.getcwd(),
         }
 
@@ -137,6 +138,19 @@ def test_an_entry_that_is_always_due_does_not_keep_beat_from_ending(site: Site) 
     beat.terminate()
     assert beat.wait(5) == 0
     assert not site.holder()
+
+
+def test_a_result_backend_that_is_away_holds_up_no_dispatch(site: Site) -> None:
+    site.run(
+        "from zumolib import orm; orm.ready(); from django_celery_beat.models import *; "
+        "PeriodicTask.objects.create(name='good', task='zumodra.celery.debug_task', "
+        "interval=IntervalSchedule.objects.create(every=1, period='seconds'))"
+    )
+    site.results = f"redis://127.0.0.1:{free_port()}/0"
+    site.beat("one")
+    wait_until(lambda: site.sent()["good"] >= 4, 18, "it is sent each second")
+    [message] = site.client.lrange(str(site.client.keys("default*")[0].decode()), 0, 0)
+    assert json.loads(message)["headers"]["ignore_result"] is False, "workers store the result all the same"
 
 
 def test_a_beat_whose_broker_is_gone_ends_all_the_same(site: Site) -> None:

@@ -115,7 +115,9 @@ def test_the_difference_from_the_code_names_them_as_foreign(planted: Any) -> Non
 
 def test_bad_rows_can_be_switched_off_rescheduled_and_switched_on(planted: Any) -> None:
     """All at once: each action takes one row after the other, whatever is wrong with it."""
-    made = control.apply(control.switch.plan(platform, list(BAD), on=False), reason="bad", allow=True)
+    off = control.switch.plan(platform, list(BAD), on=False)
+    assert all(any(part in caveat for caveat in off.caveats) for part in BAD.values())
+    made = control.apply(off, reason="bad", allow=True)
     assert made.state == "done", made.outcome
     assert set(planted.filter(enabled=False).values_list("name", flat=True)) == set(BAD)
     for name in BAD:

@@ -110,13 +110,13 @@ def plan(
     caveats = [entry.beat_caveat(app)]
     if on:
         caveats.append("it counts from now: what was missed while it was disabled is not made up for")
-        caveats += [
-            f"beat leaves {row.name} out as it is: {'; '.join(wrong)}"
-            for row in rows
-            if (wrong := faults.find(row, app))
-        ]
     else:
         caveats.append("what beat has sent already still runs")
+    caveats += [
+        f"beat leaves {row.name} out as it is: {'; '.join(wrong)}"
+        for row in rows
+        if (wrong := faults.find(row, app))
+    ]
     before = {row.name: {**entry.snapshot(row), "snapshot": (remembered or {}).get(row.name)} for row in rows}
     return (Enable if on else Disable)(
         app=app,

@@ -49,6 +49,7 @@ class Claim:
     seconds: float = SECONDS
     _end: float = float("-inf")  # by `passed`, from when on it is not believed
     _asked: float = float("-inf")
+    _complaint: str = ""  # what was last said to be wrong with the database
 
     @property
     def renew_seconds(self) -> float:
@@ -76,8 +77,16 @@ class Claim:
             close_old_connections()
             held = Lease.objects.renew(self.name, self.id, self.seconds, **about) or self._take(about)
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("The lease of %s cannot be renewed: %s", self.name, str(error).strip())
+            why = str(error).strip() or type(error).__name__
+            if why != self._complaint:  # once, not at each try
+                logger.error(
+                    "The lease of %s cannot be had: %s. See DATABASE_URL in `zumo conf`; where the table is "
+                    "missing, run `zumo migrate`",
+                    *(self.name, why),
+                )
+            self._complaint = why
             return self.holds
+        self._complaint = ""
         self._asked = asked
         # The database counted from a later moment than this one.
         self._end = asked + self.seconds - MARGIN if held else float("-inf")

@@ -83,8 +83,10 @@ class Reschedule(Panel):
     def _plan(self, values: dict[str, Any]) -> Plan:
         cron, every = values.get("cron"), values.get("every")
         if cron is None and every is None:
-            now = When.of(rows.find(values["entry"]))
-            raise Unfilled(f"Now: {now.text}. Enter its new times.")
+            row = rows.find(values["entry"])
+            wrong = "; ".join(faults.find(row, self.app))
+            why = f" Beat leaves it out: {wrong}." if wrong else ""
+            raise Unfilled(f"Now: {When.of(row).text}.{why} Enter its new times.")
         return control.reschedule.plan(
             self.app, values["entry"], cron=cron, every=every, timezone=values.get("timezone"), zone=self.zone,
             now=conf().now(),
