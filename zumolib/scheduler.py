@@ -171,18 +171,23 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             self._heap = None
             return
         logger.info("Scheduler: Sending due task %s (%s)", entry.name, entry.task)
+        self._dirty.discard(entry.name)  # Celery writes before it says whether anything was sent
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
             cause = error.__context__ or error
             if isinstance(cause, self._broker_errors()):
+                # It may have been sent: the firing counts, as Celery's own scheduler has it.
                 logger.error("%s was not sent, the broker does not take it: %s", entry.name, hide(str(cause)))
+            else:
+                self._take_back()
+                self._hold_back(entry, f"it could not be sent: {type(cause).__name__}: {hide(str(cause))}")
                 return
-            self._take_back()
-            self._hold_back(entry, f"it could not be sent: {type(cause).__name__}: {hide(str(cause))}")
-        else:
-            if self._held.pop(entry.name, None) is not None:
-                self._skip({name: why for name, why in self._skipped.items() if name != entry.name})
+        self._dirty.add(entry.name)
+        if self.sync_every_tasks:
+            self._do_sync()
+        if self._held.pop(entry.name, None) is not None:
+            self._skip({name: why for name, why in self._skipped.items() if name != entry.name})
 
     def sync(self) -> None:
         """Write the last dispatches; those of a lease that was lost are somebody else's by now."""
