@@ -24,7 +24,7 @@ from kombu.exceptions import OperationalError
 
 from zumolib import faults, rows
 from zumolib.conf import hide
-from zumolib.leases.claim import SECONDS, Claim, passed
+from zumolib.leases.claim import SECONDS, Claim, uptime
 from zumolib.stopping import Stop
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ LEAST = 0.05  # seconds between two dispatches of one entry: nothing needs more,
 
 
 @dataclass
-class Held:
+class Pause:
     """A row that could not be sent, and is not tried again before its time or its change."""
 
     why: str
     row: tuple[Any, ...]  # what it was
-    pause: float
-    until: float  # by `passed`
+    seconds: float
+    until: float  # by `uptime`
 
 
 class DatabaseEntry(schedulers.ModelEntry):
@@ -82,7 +82,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         self._worked = False  # whether this beat held the lease at its last look
         self._waits_for: Any = None  # whose lease it was when that was last said
         self._skipped: dict[str, str] = {}  # why a row is left out, by name
-        self._held: dict[str, Held] = {}
+        self._pauses: dict[str, Pause] = {}
         self._looked = float("-inf")
         self._before: tuple[Any, Any, int] | None = None  # an entry that is being sent, as it was
         self._stop = Stop()
@@ -116,9 +116,9 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             return self._schedule
         for model in models:
             name = model.name
-            held = self._held.get(name)
-            if held is not None and held.row != _contents(model):
-                del self._held[name]
+            pause = self._pauses.get(name)
+            if pause is not None and pause.row != _contents(model):
+                del self._pauses[name]
             wrong = faults.find(model, self.app)
             if not wrong:
                 try:
@@ -128,8 +128,8 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             if wrong:
                 skipped[name] = "; ".join(wrong)
         names = {model.name for model in models}
-        self._held = {name: held for name, held in self._held.items() if name in names}
-        self._skip(skipped | {name: held.why for name, held in self._held.items()})
+        self._pauses = {name: pause for name, pause in self._pauses.items() if name in names}
+        self._skip(skipped | {name: pause.why for name, pause in self._pauses.items()})
         return found
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -145,9 +145,9 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
 
     def is_due(self, entry: DatabaseEntry) -> Any:
         """Whether to send it now; not while it is held back."""
-        held = self._held.get(entry.name)
-        if held is not None and passed() < held.until:
-            return schedstate(False, min(held.until - passed(), self.max_interval))
+        pause = self._pauses.get(entry.name)
+        if pause is not None and uptime() < pause.until:
+            return schedstate(False, min(pause.until - uptime(), self.max_interval))
         due = super().is_due(entry)
         return schedstate(due.is_due, max(due.next, LEAST)) if due.is_due else due
 
@@ -186,7 +186,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         self._dirty.add(entry.name)
         if self.sync_every_tasks:
             self._do_sync()
-        if self._held.pop(entry.name, None) is not None:
+        if self._pauses.pop(entry.name, None) is not None:
             self._skip({name: why for name, why in self._skipped.items() if name != entry.name})
 
     def sync(self) -> None:
@@ -206,18 +206,18 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
 
     def _alone(self) -> bool:
         """Hold the lease, or say who does."""
-        held = self._claim.keep(skipped=self._skipped)
-        if held and not self._worked:
+        alone = self._claim.keep(skipped=self._skipped)
+        if alone and not self._worked:
             logger.info("Beat holds the lease and sends")
             self._read_again()
-        elif not held:
+        elif not alone:
             if self._worked:
                 logger.error("Beat has lost the lease: it was not renewed in time. Nothing more is sent")
                 self._dirty.clear()
                 self._heap = None
             self._say_who_holds_it()
-        self._worked = held
-        return held
+        self._worked = alone
+        return alone
 
     def _say_who_holds_it(self) -> None:
         from zumolib.leases.models import Lease
@@ -243,9 +243,9 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
 
     def _look_again(self) -> None:
         """Take up what was mended, in whatever way: a row that was not saved says nothing of its change."""
-        if not self._skipped or passed() - self._looked < LOOK:
+        if not self._skipped or uptime() - self._looked < LOOK:
             return
-        self._looked = passed()
+        self._looked = uptime()
         try:
             mended = [name for name in self._skipped if self._is_mended(name)]
         except (DatabaseError, InterfaceError):
@@ -257,13 +257,13 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         model = rows.find(name)
         if model is None or not model.enabled:
             return True
-        held = self._held.get(name)
-        return _contents(model) != held.row if held else not faults.find(model, self.app)
+        pause = self._pauses.get(name)
+        return _contents(model) != pause.row if pause else not faults.find(model, self.app)
 
     def _hold_back(self, entry: DatabaseEntry, why: str) -> None:
-        known = self._held.get(entry.name)
-        pause = min(known.pause * 2, LONGEST_PAUSE) if known else FIRST_PAUSE
-        self._held[entry.name] = Held(why, _contents(entry.model), pause, passed() + pause)
+        known = self._pauses.get(entry.name)
+        seconds = min(known.seconds * 2, LONGEST_PAUSE) if known else FIRST_PAUSE
+        self._pauses[entry.name] = Pause(why, _contents(entry.model), seconds, uptime() + seconds)
         self._skip({**self._skipped, entry.name: why})
 
     def _take_back(self) -> None:

@@ -117,7 +117,7 @@ def test_given_back_it_is_free_at_once_and_only_by_its_holder(leases: Any) -> No
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The clock that also counts while a process is stopped, at a second of the test's choice."""
     at = [1_000.0]
-    monkeypatch.setattr(claims, "passed", lambda: at[0])
+    monkeypatch.setattr(claims, "uptime", lambda: at[0])
     return at
 
 

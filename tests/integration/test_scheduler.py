@@ -59,7 +59,7 @@ def test_what_cannot_be_sent_is_tried_again_later_and_later_and_counts_for_nothi
 
     clock = [1_000.0]
     for place in (module, claim):
-        monkeypatch.setattr(place, "passed", lambda: clock[0])
+        monkeypatch.setattr(place, "uptime", lambda: clock[0])
     scheduler = module.DatabaseScheduler(app=app, lazy=True)
     monkeypatch.setattr(scheduler._stop, "pause", lambda seconds: None)
 

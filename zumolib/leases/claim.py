@@ -25,7 +25,7 @@ MARGIN = 2.0  # seconds before its end from which the holder does not believe in
 STARTS = 10  # how many of the last takings are remembered
 
 
-def passed() -> float:
+def uptime() -> float:
     """Seconds since some moment, that also pass while the process is stopped or the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
@@ -47,7 +47,7 @@ class Claim:
     name: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     seconds: float = SECONDS
-    _end: float = float("-inf")  # by `passed`, from when on it is not believed
+    _end: float = float("-inf")  # by `uptime`, from when on it is not believed
     _asked: float = float("-inf")
     _complaint: str = ""  # what was last said to be wrong with the database
 
@@ -59,7 +59,7 @@ class Claim:
     @property
     def holds(self) -> bool:
         """Whether this process may still act on it; asks nobody."""
-        return passed() < self._end
+        return uptime() < self._end
 
     def keep(self, *, now: bool = False, **about: Any) -> bool:
         """Take it, or renew it where that is due (or `now`); whether it is held.
@@ -70,7 +70,7 @@ class Claim:
 
         from zumolib.leases.models import Lease
 
-        asked = passed()
+        asked = uptime()
         if self.holds and not now and asked - self._asked < self.renew_seconds:
             return True
         try:
