@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from zumolib import orm
+from zumolib import faults, orm
+from zumolib import rows as reader
 from zumolib.errors import ScheduleError
+from zumolib.faults import landing_queue
 from zumolib.schedule import BY_NAME, ENTRIES, Cron, Entry
 
 if TYPE_CHECKING:
@@ -105,14 +107,12 @@ def install(app: Celery, names: Sequence[str] = ()) -> Installation:
 def _create(entry: Entry) -> PeriodicTask:
     from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+    when: dict[str, Any]
     if isinstance(entry.when, Cron):
-        crontab, _ = CrontabSchedule.objects.get_or_create(timezone="UTC", **entry.when.fields())
-        when: dict[str, Any] = {"crontab": crontab}
+        when = {"crontab": first_or_new(CrontabSchedule, timezone="UTC", **entry.when.fields())}
     else:
-        interval, _ = IntervalSchedule.objects.get_or_create(
-            every=entry.when.minutes, period=IntervalSchedule.MINUTES
-        )
-        when = {"interval": interval}
+        fields = {"every": entry.when.minutes, "period": IntervalSchedule.MINUTES}
+        when = {"interval": first_or_new(IntervalSchedule, **fields)}
     return PeriodicTask.objects.create(
         name=entry.name,
         task=entry.task,
@@ -123,6 +123,11 @@ def _create(entry: Entry) -> PeriodicTask:
     )
 
 
+def first_or_new(model: Any, **fields: Any) -> Any:
+    """The first row with these fields, else a new one: there may be several, which get_or_create refuses."""
+    return model.objects.filter(**fields).order_by("pk").first() or model.objects.create(**fields)
+
+
 def rows(app: Celery, *, now: datetime | None = None) -> list[dict[str, Any]]:
     """Every row of the schedule, in the order of the code, then of the name.
 
@@ -130,30 +135,25 @@ def rows(app: Celery, *, now: datetime | None = None) -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``category``, ``task``, ``schedule`` (text), ``queue`` (where it will land), ``kwargs``,
-        ``enabled``, ``description``, ``last_run_at`` and ``next_firing`` (UTC datetimes or None).
+        ``enabled``, ``description``, ``last_run_at`` and ``next_firing`` (UTC datetimes or None), and
+        ``problem``: what is wrong with a row that beat can neither schedule nor send, empty for others.
     """
-    orm.ready()
-    from django_celery_beat.models import PeriodicTask
-
     now = now or datetime.now(UTC)
     order = {name: index for index, name in enumerate(BY_NAME)}
-    related = ("crontab", "interval", "solar", "clocked")
-    found = sorted(
-        PeriodicTask.objects.select_related(*related),
-        key=lambda row: (order.get(row.name, len(order)), row.name),
-    )
+    found = sorted(reader.read(app), key=lambda row: (order.get(row.name, len(order)), row.name))
     return [
         {
             "name": row.name,
             "category": BY_NAME[row.name].category if row.name in BY_NAME else "",
             "task": row.task,
-            "schedule": schedule_text(row),
-            "queue": landing_queue(app, row.task, row.queue),
-            "kwargs": json.loads(row.kwargs),
+            "schedule": row.schedule,
+            "queue": row.queue,
+            "kwargs": row.kwargs,
             "enabled": row.enabled,
             "description": row.description,
             "last_run_at": row.last_run_at,
             "next_firing": next_firing(row, now),
+            "problem": row.problem,
         }
         for row in found
     ]
@@ -173,40 +173,24 @@ def code_rows(app: Celery) -> list[dict[str, Any]]:
             "description": entry.description,
             "last_run_at": None,
             "next_firing": None,
+            "problem": "",
         }
         for entry in ENTRIES
     ]
 
 
-def landing_queue(app: Celery, task: str, queue: str | None = None) -> str:
-    """The queue in which a call of `task` lands: the one asked for, else by route, else the default."""
-    options = app.amqp.router.route({"queue": queue} if queue else {}, task)
-    return str(options["queue"].name)
-
-
-def schedule_text(row: PeriodicTask) -> str:
-    """A row's schedule as text: five crontab fields with their zone, or its interval."""
-    if row.crontab:
-        cron = row.crontab
-        fields = (cron.minute, cron.hour, cron.day_of_month, cron.month_of_year, cron.day_of_week)
-        return f"{' '.join(fields)} ({cron.timezone})"
-    return str(row.interval or row.solar or row.clocked)
-
-
-def next_firing(row: PeriodicTask, now: datetime) -> datetime | None:
-    """When a row is due next, to the second; None while it is disabled."""
-    if not row.enabled:
+def next_firing(row: reader.Row, now: datetime) -> datetime | None:
+    """When a row is due next, to the second; None while it is disabled, or bad."""
+    if not row.enabled or row.faults:
         return None
-    remaining = row.schedule.remaining_estimate(row.last_run_at or now)
-    return (now + max(remaining, timedelta(0))).replace(microsecond=0)
+    remaining = row.model.schedule.remaining_estimate(row.last_run_at or now)
+    # Celery took the time a moment after `now`: what remains is short by that.
+    return (now + max(remaining, timedelta(0)) + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
 def drift(entries: Iterable[Entry] = ENTRIES) -> list[Difference]:
     """In what the database differs from the code: edited, missing and foreign rows."""
-    orm.ready()
-    from django_celery_beat.models import PeriodicTask
-
-    there = {row.name: row for row in PeriodicTask.objects.select_related("crontab", "interval")}
+    there = {row.name: row for row in reader.models()}
     found: list[Difference] = []
     for entry in entries:
         row = there.pop(entry.name, None)
@@ -240,19 +224,24 @@ def _code_fields(entry: Entry) -> dict[str, Any]:
 
 def _row_fields(row: PeriodicTask) -> dict[str, Any]:
     when: dict[str, Any]
-    if row.crontab:
+    kind = faults.kind_of(row)
+    if faults.of_schedule(row) or kind not in ("crontab", "interval"):
+        when = {"other": reader.text_of(row)}
+    elif kind == "crontab":
         names = (*Cron.__dataclass_fields__, "timezone")
         when = {name: str(getattr(row.crontab, name)) for name in names}
-    elif row.interval:
+    else:
         minutes = row.interval.schedule.run_every.total_seconds() / 60
         when = {"minutes": int(minutes) if minutes.is_integer() else minutes}
-    else:
-        when = {"other": schedule_text(row)}
+    try:
+        kwargs = faults.arguments(row, "kwargs") or {}
+    except ValueError:
+        kwargs = "not JSON"
     return {
         "task": row.task,
         "schedule": when,
         "queue": row.queue,
-        "kwargs": json.loads(row.kwargs),
+        "kwargs": kwargs,
         "enabled": row.enabled,
     }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from celery.result import AsyncResult
 
 HELD = "HELD"  # by its rate limit; the task will run, but not soon
+BAD = "BAD"  # the row can be neither scheduled nor sent; beat leaves it out as well
 POLL = 0.1  # seconds between looks at the results
 LOOK_AT_LIMITS = 1.0  # seconds between questions to the workers
 
@@ -29,7 +30,7 @@ class Outcome:
     entry: str
     task: str
     queue: str
-    state: str  # a state of Celery's, or HELD
+    state: str  # a state of Celery's, HELD or BAD
     seconds: float | None  # from sending to the result; None while there is none
     summary: str  # what the task returned, its error, or until when it is held
 
@@ -52,7 +53,8 @@ def run(app: Celery, *, timeout: float, progress: Callable[[int, int], None]) ->
         When nothing can be sent, and when the broker or the result backend is lost meanwhile: what was
         sent is done all the same.
     """
-    rows = [row for row in beat.rows(app) if row["enabled"]]
+    enabled = [row for row in beat.rows(app) if row["enabled"]]
+    rows = [row for row in enabled if not row["problem"]]
     if not rows:
         raise ScheduleError("no entry is installed and enabled; `zumo schedule install` puts them there")
     sent = {row["name"]: send(app, row) for row in rows}
@@ -73,7 +75,10 @@ def run(app: Celery, *, timeout: float, progress: Callable[[int, int], None]) ->
         time.sleep(POLL)
     with sending.backend_errors(app):
         return [
-            _outcome(row, sent[row["name"]], done.get(row["name"]), held.get(row["name"])) for row in rows
+            Outcome(row["name"], row["task"], row["queue"], BAD, None, row["problem"])
+            if row["problem"]
+            else _outcome(row, sent[row["name"]], done.get(row["name"]), held.get(row["name"]))
+            for row in enabled
         ]
 
 

@@ -139,6 +139,17 @@ def _cron(entry: Cron, first: float, last: float) -> Seconds:
     return at[(at >= first) & (at < last)]
 
 
+def check(entry: Cron) -> None:
+    """Raise for fields that Celery would refuse, or that never fire.
+
+    Raises
+    ------
+    ValueError
+        With Celery's own words.
+    """
+    _fields(entry)
+
+
 @lru_cache(maxsize=4096)
 def _fields(entry: Cron) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Which days match, as [month, day of month, day of week], and the minutes of such a day."""

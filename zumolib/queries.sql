@@ -14,7 +14,10 @@
 SELECT
     task_id,
     CASE WHEN told AND retries > 0 THEN retries WHEN told AND retries = 0 THEN 0 END AS retries,
-    name, parent_id, root_id, entry,
+    -- Of a task that its worker does not know, nothing but this error tells the name.
+    coalesce(name, CASE WHEN type = 'task-failed' THEN nullif(
+        regexp_extract(exception, '^NotRegistered\([''"](.+)[''"]\)$', 1), '') END) AS name,
+    parent_id, root_id, entry,
     CASE WHEN type = 'task-sent' AND queue IS NOT NULL
          THEN struct_pack(moment := "at", "text" := queue) END AS queue,
     CASE WHEN args IS NOT NULL THEN struct_pack(moment := "at", "text" := args) END AS args,

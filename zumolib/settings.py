@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "tasks",
     "zumolib.receipts",
+    "zumolib.leases",
     "zumolib.web",
 ]
 MIDDLEWARE = [

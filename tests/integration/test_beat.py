@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from zumolib import beat, orm
+from zumolib import beat, control, orm
 from zumolib.celery import configuration
 from zumolib.conf import read
 from zumolib.errors import ScheduleError
@@ -119,13 +119,29 @@ def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:
     row = by_name["backup-database"]
     assert set(row) == {
         *("name", "category", "task", "schedule", "queue", "kwargs", "enabled", "description"),
-        *("last_run_at", "next_firing"),
+        *("last_run_at", "next_firing", "problem"),
     }
     assert row["schedule"] == "0 2 * * * (UTC)"
     assert (row["category"], row["queue"]) == ("System Maintenance", "default")
     assert by_name["update-dashboard-cache-30min"]["queue"] == "analytics"
     rows.filter(name="backup-database").update(enabled=False)
     assert {row["name"]: row for row in beat.rows(app)}["backup-database"]["next_firing"] is None
+
+
+def test_equal_rows_of_a_schedule_are_no_obstacle(app: Celery, rows: Any) -> None:
+    from django_celery_beat.models import CrontabSchedule, IntervalSchedule
+
+    for _ in range(2):
+        first = CrontabSchedule.objects.create(minute="0", hour="4", day_of_week="sunday", timezone="UTC")
+        IntervalSchedule.objects.create(every=5, period="minutes")
+    made = beat.install(app, ["cleanup-old-audit-logs", "celery-health-check"])
+    assert len(made.installed) == 2
+    assert rows.get(name="cleanup-old-audit-logs").crontab_id == first.pk - 1
+    plan = control.reschedule.plan(app, "celery-health-check", cron="0 4 * * sunday")
+    made_again = control.apply(plan, reason="why not", allow=True)
+    assert made_again.state == "done"
+    assert control.undo(app, made_again.id, allow=True).state == "done"
+    assert beat.drift([BY_NAME["celery-health-check"], BY_NAME["cleanup-old-audit-logs"]]) == []
 
 
 def test_the_code_lists_all_entries_with_their_queues(app: Celery) -> None:

@@ -82,7 +82,7 @@ def test_status_imports_no_celery(tmp_path: Path) -> None:
 import json, sys
 from zumolib.stack import lifecycle
 lifecycle.status()
-print(json.dumps(sorted({"celery", "django", "pandas", "plotly", "duckdb", "pyarrow"} & set(sys.modules))))
+print(json.dumps(sorted({"celery", "django_celery_beat", "pandas", "plotly", "duckdb", "pyarrow"} & set(sys.modules))))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

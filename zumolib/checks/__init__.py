@@ -12,7 +12,7 @@ itself (its services) is given too. Runbooks ask some of the checks; an audit ma
 
 from __future__ import annotations
 
-from zumolib.checks import broker, memory, queues, results, schedule, tasks, workers
+from zumolib.checks import broker, doubled, memory, queues, results, schedule, tasks, workers
 from zumolib.checks.check import CannotTell, Check, Diagnosis, Finding, Verdict, diagnose
 from zumolib.checks.scene import Scene
 
@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     *queues.CHECKS,
     *tasks.CHECKS,
     *schedule.CHECKS,
+    *doubled.CHECKS,
     *memory.CHECKS,
     *results.CHECKS,
 )

@@ -20,6 +20,8 @@ from zumolib.inspection import CONNECT_SECONDS, broker_errors, depths
 if TYPE_CHECKING:
     from celery import Celery
 
+    from zumolib.history import History
+
 ASKED: dict[str, dict[str, Any]] = {
     **{question: {} for question in fleet.QUESTIONS},
     "registered": {"taskinfoitems": ["rate_limit"]},
@@ -51,6 +53,7 @@ class Scene:
     services: Mapping[str, str] | None = None  # state of the embedded services; None where there are none
     task: str = ""  # only what concerns this task
     entry: str = ""  # only what concerns this entry
+    history: History | None = None  # None: the one that the settings name
     watch: float = 0.0  # seconds for which memory is watched
     now: datetime = field(default_factory=_utcnow)
     sleep: Callable[[float], None] = time.sleep

@@ -6,39 +6,42 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm
+from zumolib import faults
+from zumolib import rows as reader
 from zumolib.checks import broker
 from zumolib.checks.check import Check, Finding
 from zumolib.control.database import database_errors
 from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
+from zumolib.leases import standing as leases
+from zumolib.leases.standing import OURS, Standing
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
 
 GRACE = 60.0  # seconds by which a dispatch may be late
 SYNC_SECONDS = 180.0  # how seldom beat writes the last dispatch, unless `beat_sync_every` says otherwise
+LEASE = "beat"
 RUNNING = ("RUNNING", "STARTING")
 
 
-def rows(scene: Scene) -> list[Any]:
-    """Rows of the schedule that could ever fire, by name; empty where it is not in a database."""
-    orm.ready()
-    from django_celery_beat.models import PeriodicTask
-
+def read(scene: Scene) -> list[reader.Row]:
+    """Every row of the schedule, bad ones too, by name; of one entry only where the scene names it."""
     with database_errors():
-        found = PeriodicTask.objects.select_related("crontab", "interval", "solar", "clocked").order_by(
-            "name"
-        )
-        kept = [row for row in found if _alive(row, scene.now)]
-    return [row for row in kept if not scene.entry or row.name == scene.entry]
+        found = reader.read(scene.app)
+    return [row for row in found if not scene.entry or row.name == scene.entry]
+
+
+def rows(scene: Scene) -> list[Any]:
+    """Rows of the schedule that may fire, by name; a bad one has a finding of its own."""
+    return [row.model for row in read(scene) if not row.faults and _alive(row.model, scene.now)]
 
 
 def entries_by_task(scene: Scene) -> dict[str, list[str]]:
     """Names of the enabled entries by the task that they send."""
     made: dict[str, list[str]] = {}
-    for row in rows(scene):
-        if row.enabled:
+    for row in read(scene):
+        if row.enabled and row.task:
             made.setdefault(row.task, []).append(row.name)
     return made
 
@@ -60,15 +63,34 @@ def tolerance(scene: Scene) -> timedelta:
     return timedelta(seconds=GRACE + sync + float(conf.beat_max_loop_interval or BEAT_INTERVAL))
 
 
+def standing(scene: Scene) -> Standing | None:
+    """How the lease of beat stands; None for a beat that takes none, which is any but ours."""
+    if scene.app.conf.beat_scheduler != OURS:
+        return None
+    with database_errors():
+        return leases.of(LEASE)
+
+
 def _stopped(scene: Scene) -> Iterator[Finding]:
     state = scene.service("beat")
     late = overdue(scene)
+    lease = standing(scene)
     if state is not None and state not in RUNNING:
         yield Finding(
             "beat-stopped",
             "",
             f"beat's process does not run ({state.lower()}){_late(late)}",
             "start it; if it does not stay up, `zumo logs beat` says why",
+        )
+    elif lease is not None and (lease.restarts or lease.state != leases.HELD):
+        # A process that ends again and again counts as running each time that one looks.
+        what = "ends and is started again and again" if lease.restarts else "does not work"
+        runs = ", though its process runs" if state and not lease.restarts else ""
+        yield Finding(
+            "beat-stopped",
+            "",
+            f"beat {what}{runs}: {lease.restarts or lease}{_late(late)}",
+            "`zumo logs beat` says why; start beat again when that is mended",
         )
     elif late:
         stands = (
@@ -85,8 +107,9 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
 
 
 def _disabled(scene: Scene) -> Iterator[Finding]:
-    for row in rows(scene):
-        if row.enabled:
+    for row in read(scene):
+        # Beat itself disables one that was to be sent once, when it was.
+        if row.enabled or row.model.one_off or not _alive(row.model, scene.now):
             continue
         made = _who_disabled(row.name)
         asked = scene.entry == row.name
@@ -118,7 +141,7 @@ def _due(row: Any) -> datetime | None:
     last = row.last_run_at or row.date_changed
     when = When.of(row)
     if when.other is not None:
-        return None
+        return row.clocked.clocked_time if faults.kind_of(row) == "clocked" else None
     if when.every is not None:
         return last + timedelta(seconds=when.every)
     first = when.next(1, now=last)
@@ -126,8 +149,9 @@ def _due(row: Any) -> datetime | None:
 
 
 def _alive(row: Any, now: datetime) -> bool:
-    begun = row.start_time is None or row.start_time <= now
-    ended = (row.expires is not None and row.expires <= now) or (row.one_off and row.total_run_count > 0)
+    start, end = faults.moment(row, "start_time"), faults.moment(row, "expires")
+    begun = start is None or start <= now
+    ended = (end is not None and end <= now) or (row.one_off and bool(row.total_run_count))
     return begun and not ended
 
 
@@ -138,6 +162,22 @@ def _late(late: list[tuple[Any, datetime]]) -> str:
     return f"; {count} overdue, {late[0][0].name} since {late[0][1]:%Y-%m-%d %H:%M} UTC"
 
 
+def _bad(scene: Scene) -> Iterator[Finding]:
+    lease = standing(scene)
+    unsent = lease.skipped if lease is not None and lease.state == leases.HELD else {}
+    for row in read(scene):
+        # What only sending shows, beat itself has to say.
+        why = row.problem or unsent.get(row.name, "")
+        if why and row.enabled:
+            yield Finding(
+                "entry-bad",
+                row.name,
+                f"beat leaves {row.name} out: {why}",
+                "correct it in the admin, give it other times by `zumo reschedule`, or `zumo disable` it",
+            )
+
+
+BAD = Check("entry-bad", "an entry can be neither scheduled nor sent", _bad)
 STOPPED = Check("beat-stopped", "beat does not dispatch", _stopped, after=broker.IDS)
 DISABLED = Check("entry-disabled", "an entry is disabled", _disabled)
-CHECKS = (STOPPED, DISABLED)
+CHECKS = (STOPPED, DISABLED, BAD)

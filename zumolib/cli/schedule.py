@@ -54,7 +54,11 @@ def list_(code: bool, as_json: bool) -> None:
         return
     columns = ("name", "schedule", "queue", "enabled", "last_run_at", "next_firing")
     table(columns, [tuple(row[column] for column in columns) for row in rows])
-    click.echo(f"{len(rows)} entries, times in UTC")
+    bad = [row for row in rows if row["problem"]]
+    click.echo(f"{len(rows)} entries, times in UTC" + (f"; {len(bad)} cannot be sent:" if bad else ""))
+    if bad:
+        table(("entry", "enabled", "what is wrong"), [(r["name"], r["enabled"], r["problem"]) for r in bad])
+        click.echo("beat leaves these out; mend one by `zumo reschedule` or the admin, or `zumo disable` it")
 
 
 @schedule.command()

@@ -33,7 +33,8 @@ def down() -> None:
 def status(as_json: bool) -> None:
     """Show services, queues, recorders and the history's files.
 
-    Exit code 1 when a service does not run, or when the history cannot be reached or lost files.
+    Exit code 1 when a service does not run, when no beat works, or when the history cannot be reached or
+    lost files.
     """
     from zumolib.stack import lifecycle
 
@@ -43,7 +44,8 @@ def status(as_json: bool) -> None:
     else:
         _show(state)
     runs = state["running"] and all(service["state"] == "running" for service in state["services"])
-    sys.exit(0 if runs and not state["history"]["problem"] else 1)
+    beat = state["beat"] is None or state["beat"]["works"]
+    sys.exit(0 if runs and beat and not state["history"]["problem"] else 1)
 
 
 def _show(state: dict[str, Any]) -> None:
@@ -60,6 +62,10 @@ def _show(state: dict[str, Any]) -> None:
         for s in state["services"]
     ]
     table(("service", "state", "pid", "port", "up for", "log"), rows, right=("pid", "port", "up for"))
+    if state["beat"]:
+        click.echo(f"beat: {plain(state['beat']['said'])}")
+        for name, why in state["beat"]["skipped"].items():
+            click.echo(f"  left out: {plain(name)}: {plain(why)}")
     if state["queues"]:
         click.echo("ready: " + "  ".join(f"{name} {ready:,}" for name, ready in state["queues"].items()))
     click.echo(f"JupyterLab: {state['jupyter_url']}")

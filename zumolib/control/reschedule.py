@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from zumolib import beat
+from zumolib import faults
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.control.when import FIRINGS, When
 from zumolib.errors import InputError
+from zumolib.rows import UNKNOWN
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -44,7 +45,7 @@ class Reschedule(Plan):
             # Counting from an old dispatch, beat would send it at once for a time that has passed.
             entry.count_from(row, self.last_run_at)
 
-        run.after |= entry.change(self.name, dict(self.before), edit)
+        run.after |= entry.change(self.name, dict(self.before), edit, columns=entry.TIMES)
         run.step(self.name, f"now {self.when.text}")
 
     def verify(self, run: Run) -> bool | None:
@@ -126,7 +127,7 @@ def back(
     when_ = When.from_json(dict(when))
     last = entry.parse(last_run_at)
     # A dispatch since then counts; an older one only if it does not make the entry due at once.
-    last = max((moment for moment in (last, row.last_run_at) if moment), default=None)
+    last = max((moment for moment in (last, faults.moment(row, "last_run_at")) if moment), default=None)
     if last is not None and entry.due_at_once(row, when_, last, now):
         last = None
     return _made(app, row, when_, zone=zone, now=now, last_run_at=last, undoes=undoes)
@@ -147,11 +148,11 @@ def _made(
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         raise InputError(f"{zone!r} is no time zone; write it like UTC or Europe/Paris") from None
-    queue = beat.landing_queue(app, row.task, row.queue)
+    queue = _queue(app, row)
     same = when == old
     rows = [] if same else [(row.name, row.task, queue, row.enabled, str(old), str(when))]
     empty = pd.DataFrame(columns=list(FIRINGS)).astype(FIRINGS)
-    known = row.enabled
+    known, last = row.enabled, faults.moment(row, "last_run_at")
     return Reschedule(
         app=app,
         target=row.name,
@@ -166,7 +167,7 @@ def _made(
         last_run_at=last_run_at,
         zone=zone,
         firings=when.next(now=now, zone=zone, anchor=last_run_at) if known else empty,
-        firings_before=old.next(now=now, zone=zone, anchor=row.last_run_at or row.date_changed)
+        firings_before=old.next(now=now, zone=zone, anchor=last or faults.moment(row, "date_changed"))
         if known
         else empty,
     )
@@ -178,8 +179,15 @@ def _caveats(app: Celery, row: Any) -> tuple[str, ...]:
         found.append("the entry is disabled, so it does not fire at all")
     if row.one_off:
         found.append("the entry is one-off: it fires once, then beat disables it")
-    if row.start_time:
-        found.append(f"the entry does not fire before {row.start_time:%Y-%m-%d %H:%M} UTC")
-    if row.expires:
-        found.append(f"the entry does not fire after {row.expires:%Y-%m-%d %H:%M} UTC")
-    return tuple(found)
+    if start := faults.moment(row, "start_time"):
+        found.append(f"the entry does not fire before {start:%Y-%m-%d %H:%M} UTC")
+    if end := faults.moment(row, "expires"):
+        found.append(f"the entry does not fire after {end:%Y-%m-%d %H:%M} UTC")
+    return (*found, *entry.caveats(row, app))
+
+
+def _queue(app: Celery, row: Any) -> str:
+    try:
+        return faults.landing_queue(app, row.task, row.queue)
+    except Exception:  # noqa: BLE001 - an app's routes may raise anything; the caveats say what
+        return row.queue or UNKNOWN

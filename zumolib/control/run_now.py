@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from zumolib import faults
 from zumolib.control import call, entry
 from zumolib.errors import InputError
 
@@ -33,22 +33,19 @@ def plan(app: Celery, name: str, *, known: Mapping[str, catalog.Task] | None = N
         When there is no such entry, or its arguments cannot be read.
     """
     row = entry.find(name)
-    try:
-        args, kwargs = json.loads(row.args or "[]"), json.loads(row.kwargs or "{}")
-        headers = json.loads(row.headers or "{}")
-    except ValueError as error:
-        raise InputError(
-            f"the arguments of entry {name!r} are no JSON ({error}); correct the entry"
-        ) from None
+    wrong = faults.of_message(row, app)
+    if wrong:
+        raise InputError(f"entry {name!r} cannot be sent: {'; '.join(wrong)}; correct the entry")
+    args, kwargs, headers = (faults.arguments(row, column) for column in ("args", "kwargs", "headers"))
     made = call.plan(
         app,
         row.task,
-        args,
-        kwargs,
+        args or [],
+        kwargs or {},
         queue=row.queue or None,
         priority=row.priority,
-        expires=row.expires_ or None,
-        headers={**headers, "periodic_task_name": row.name},
+        expires=faults.moment(row, "expires") or row.expire_seconds or None,
+        headers={**(headers or {}), "periodic_task_name": row.name},
         known=known,
     )
     values = {f.name: getattr(made, f.name) for f in fields(made)} | {

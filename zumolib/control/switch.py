@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zumolib import faults
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
@@ -39,7 +40,7 @@ class Switch(Plan):
                 entry.count_from(row, self._last(row, entry.parse(before.get("snapshot"))))
 
             try:
-                run.after[name] = entry.change(name, before, edit)
+                run.after[name] = entry.change(name, before, edit, columns=entry.SWITCHED)
             except ZumoError as error:
                 run.step(name, str(error), ok=False)
             else:
@@ -111,6 +112,11 @@ def plan(
         caveats.append("it counts from now: what was missed while it was disabled is not made up for")
     else:
         caveats.append("what beat has sent already still runs")
+    caveats += [
+        f"beat leaves {row.name} out as it is: {'; '.join(wrong)}"
+        for row in rows
+        if (wrong := faults.find(row, app))
+    ]
     before = {row.name: {**entry.snapshot(row), "snapshot": (remembered or {}).get(row.name)} for row in rows}
     return (Enable if on else Disable)(
         app=app,

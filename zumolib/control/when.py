@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 from celery.schedules import ParseException, crontab
 
-from zumolib import firings
+from zumolib import beat, faults, firings, rows
 from zumolib.errors import InputError
+from zumolib.faults import FIELDS
 
 if TYPE_CHECKING:
     from django_celery_beat.models import PeriodicTask
 
-FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")  # as crontab(5) orders them
 PERIODS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 FIRINGS = {"at": "datetime64[us, UTC]", "local": "str", "offset": "str", "note": "str"}
 LONGEST = 366 * 86_400  # seconds of an interval
@@ -27,12 +27,12 @@ WINDOWS = (2, 60, 800, 3_700)
 
 @dataclass(frozen=True)
 class When:
-    """One of: a crontab in a zone, an interval, or what cannot be written here (a clock, the sun)."""
+    """One of: a crontab in a zone, an interval, or what cannot be written here (a clock, the sun, a bad row)."""
 
     cron: str | None = None  # five fields in the order of crontab(5)
     zone: str = "UTC"  # of the crontab, IANA name
     every: int | None = None  # seconds
-    other: dict[str, Any] | None = None  # column and key of a clocked or solar row
+    other: dict[str, Any] | None = None  # kind (None: no schedule), key and text of what is neither
 
     @classmethod
     def written(cls, *, cron: str | None = None, every: float | None = None, zone: str = "UTC") -> When:
@@ -76,13 +76,17 @@ class When:
 
     @classmethod
     def of(cls, row: PeriodicTask) -> When:
-        """What a row of the schedule says."""
-        if row.crontab:
+        """What a row of the schedule says; of a bad one, which schedule it has, so that it can be given back."""
+        kind = faults.kind_of(row)
+        if faults.of_schedule(row):
+            key = getattr(row, f"{kind}_id") if kind else None
+            other = {"kind": kind or None, "id": key, "text": rows.text_of(row)}
+            return cls(zone=rows.zone_of(row) or "UTC", other=other)
+        if kind == "crontab":
             fields = " ".join("".join(str(getattr(row.crontab, name)).split()) for name in FIELDS)
             return cls(cron=fields, zone=str(row.crontab.timezone))
-        if row.interval and row.interval.period != "microseconds":
+        if kind == "interval" and row.interval.period in PERIODS:
             return cls(every=row.interval.every * PERIODS[row.interval.period])
-        kind = next(k for k in ("interval", "solar", "clocked") if getattr(row, k))
         return cls(other={"kind": kind, "id": getattr(row, f"{kind}_id"), "text": str(getattr(row, kind))})
 
     @classmethod
@@ -98,16 +102,17 @@ class When:
         """Write it into a row, which the caller saves. A schedule that other rows share is never changed."""
         from django_celery_beat.models import CrontabSchedule, IntervalSchedule
 
-        row.crontab = row.interval = row.solar = row.clocked = None
+        for kind in faults.KINDS:  # by key: what it points at may be unreadable
+            setattr(row, f"{kind}_id", None)
         if self.cron is not None:
             fields = dict(zip(FIELDS, self.cron.split(), strict=True))
-            row.crontab = _first(CrontabSchedule, {"timezone": self.zone, **fields})
+            row.crontab = beat.first_or_new(CrontabSchedule, timezone=self.zone, **fields)
         elif self.every is not None:
             period = next(name for name, seconds in PERIODS.items() if self.every % seconds == 0)
-            row.interval = _first(
-                IntervalSchedule, {"every": self.every // PERIODS[period], "period": period}
+            row.interval = beat.first_or_new(
+                IntervalSchedule, every=self.every // PERIODS[period], period=period
             )
-        elif self.other is not None:
+        elif self.other is not None and self.other["kind"]:
             setattr(row, f"{self.other['kind']}_id", self.other["id"])
 
     @property
@@ -189,11 +194,6 @@ class When:
             columns=list(FIRINGS),
         )
         return frame.astype(FIRINGS)
-
-
-def _first(model: Any, fields: dict[str, Any]) -> Any:
-    """The row with these fields; there may be several, which get_or_create refuses."""
-    return model.objects.filter(**fields).first() or model.objects.create(**fields)
 
 
 def _clocks(before: str, after: str) -> str:

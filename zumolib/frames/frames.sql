@@ -208,6 +208,13 @@ FROM (
 )
 GROUP BY ALL;
 
+-- name: sent_by_nobody
+-- Tasks that no task sent: what beat dispatched, and what people called.
+SELECT task_id, name, sent, entry
+FROM {tasks}
+WHERE parent_id IS NULL AND sent >= $start AND sent < $end AND coalesce(retries, 0) = 0
+  AND name IN (SELECT unnest($names));
+
 -- name: frame_untold_reach
 SELECT min(sent) AS first, max(sent) AS last
 FROM {tasks}

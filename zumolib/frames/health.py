@@ -16,6 +16,8 @@ from zumolib.errors import BrokerError, HistoryError
 from zumolib.frames.statements import ask
 from zumolib.frames.window import Window
 from zumolib.history import soundness
+from zumolib.leases import standing
+from zumolib.leases.standing import OURS
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -75,7 +77,7 @@ def now(
         said,
         _told(database),
         workers(nodes or (), answered) if said.state == OK else _unasked("workers"),
-        _told(beat, history, at),
+        _told(beat, history, at, app),
         _told(recorder, history, at),
     ]
     findings += [trouble for trouble in [_told(files, history)] if trouble.state != OK]
@@ -131,12 +133,16 @@ def workers(nodes: Sequence[str], replied: Sequence[str]) -> Finding:
     return Finding("workers", OK, count)
 
 
-def beat(history: History, at: datetime) -> Finding:
-    """Compare the last recorded dispatch with the last firing that was due."""
+def beat(history: History, at: datetime, app: Celery | None = None) -> Finding:
+    """Compare the last recorded dispatch with the last firing that was due; and does ours hold its lease?"""
     from zumolib.frames import schedule
 
+    lease = standing.of("beat") if app is not None and app.conf.beat_scheduler == OURS else None
+    if lease is not None and (lease.state != standing.HELD or lease.restarts):
+        return Finding("beat", DOWN, lease.restarts or str(lease), "look at beat's log: `zumo logs beat`")
     window = Window(at - BEAT_LOOK, at)
-    due = schedule.firings(schedule.entries(), Window(window.start, at - BEAT_LATE))
+    entries = schedule.entries()
+    due = schedule.firings(entries, Window(window.start, at - BEAT_LATE))
     if due.empty:
         return Finding(
             "beat", UNKNOWN, f"no entry was due in the last {BEAT_LOOK.total_seconds() / 3600:g} h"
@@ -153,9 +159,20 @@ def beat(history: History, at: datetime) -> Finding:
     if last is None:
         return Finding("beat", DOWN, "no dispatch was recorded in hours, and entries were due", remedy)
     age = _ago((at - last).total_seconds())
+    bad = schedule.bad(entries)
+    bad = bad[bad["enabled"].astype(bool)]
     if last < should - BEAT_LATE:
         missed = int((due["at"] > last).sum())
         return Finding("beat", DOWN, f"last dispatch {age} ago; {missed:,} firings were due since", remedy)
+    if len(bad):
+        count = "1 entry cannot be sent" if len(bad) == 1 else f"{len(bad):,} entries cannot be sent"
+        first = f"{bad['name'].iloc[0]}: {bad['problem'].iloc[0]}"
+        return Finding(
+            "beat",
+            WARNING,
+            f"last dispatch {age} ago{how}; {count}, {first}",
+            "`zumo schedule list` names them",
+        )
     return Finding("beat", OK, f"last dispatch {age} ago{how}")
 
 

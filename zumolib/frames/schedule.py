@@ -8,11 +8,11 @@ import pandas as pd
 
 from zumolib import firings as expansion
 from zumolib.conf import conf
+from zumolib.faults import landing_queue
 from zumolib.frames.window import Window
 
 if TYPE_CHECKING:
     from celery import Celery
-    from django_celery_beat.models import PeriodicTask
 
 COLUMNS = (
     "name",
@@ -26,8 +26,9 @@ COLUMNS = (
     "start_time",
     "expires",
     "when",
+    "problem",
 )
-KINDS = ("crontab", "interval", "clocked", "solar")
+MOST_FIRINGS = 3_000_000  # of one entry in one window: a month of one a second
 MOMENTS = ("last_run_at", "start_time", "expires")
 
 
@@ -43,41 +44,33 @@ def entries(app: Celery | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``name``, ``task``, ``queue`` (where it lands), ``schedule`` (readable), ``kind`` (crontab, interval,
-        clocked or solar), ``enabled``, ``timezone`` (IANA name), ``last_run_at``, ``start_time``,
-        ``expires`` (UTC, NaT where unset) and ``when`` (what :func:`zumolib.firings.expand` takes; None
-        for solar entries, whose times depend on a place).
+        clocked, solar; empty for a row that has none), ``enabled``, ``timezone`` (IANA name),
+        ``last_run_at``, ``start_time``, ``expires`` (UTC, NaT where unset), ``when`` (what
+        :func:`zumolib.firings.expand` takes; None for solar entries, whose times depend on a place, and
+        where no times can be computed) and ``problem`` (what is wrong with a row that beat can neither
+        schedule nor send; empty for others).
     """
-    from zumolib import beat, orm
+    from zumolib import rows
 
-    orm.ready()
-    from django_celery_beat.models import PeriodicTask
-
-    app = app or _our_app()
-    # Every row, read from the table: django-celery-beat's `all_as_schedule` gives only what is due soon.
-    rows = PeriodicTask.objects.select_related(*KINDS).order_by("name")
     frame = pd.DataFrame(
-        [
-            {
-                "name": row.name,
-                "task": row.task,
-                "queue": beat.landing_queue(app, row.task, row.queue),
-                "schedule": beat.schedule_text(row),
-                "kind": kind,
-                "enabled": row.enabled,
-                "timezone": str(row.crontab.timezone) if row.crontab else "UTC",
-                "last_run_at": row.last_run_at,
-                "start_time": row.start_time,
-                "expires": row.expires,
-                "when": _when(row, kind),
-            }
-            for row in rows
-            for kind in [next(kind for kind in KINDS if getattr(row, kind))]
-        ],
+        [{name: getattr(row, name) for name in COLUMNS} for row in rows.read(app or _our_app())],
         columns=list(COLUMNS),
     )
     for column in MOMENTS:
         frame[column] = pd.to_datetime(frame[column], utc=True).astype("datetime64[us, UTC]")
     return frame
+
+
+def bad(entries: pd.DataFrame) -> pd.DataFrame:
+    """The rows that beat can neither schedule nor send, by name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name``, ``schedule``, ``enabled``, ``problem``: what is wrong with it.
+    """
+    columns = ["name", "schedule", "enabled", "problem"]
+    return entries.reindex(columns=columns)[_bad(entries)].reset_index(drop=True)
 
 
 def known(app: Celery | None = None) -> pd.DataFrame:
@@ -89,20 +82,19 @@ def known(app: Celery | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``name``, ``task``, ``queue``, ``enabled``, ``start_time``, ``expires`` and ``when``, as in
-        :func:`entries`.
+        ``name``, ``task``, ``queue``, ``enabled``, ``start_time``, ``expires``, ``when`` and ``problem``, as
+        in :func:`entries`.
     """
-    from zumolib import beat
-
     app = app or _our_app()
-    found = entries(app)[["name", "task", "queue", "enabled", "start_time", "expires", "when"]]
+    found = entries(app)[["name", "task", "queue", "enabled", "start_time", "expires", "when", "problem"]]
     configured = [
         {
             "name": name,
             "task": entry["task"],
-            "queue": beat.landing_queue(app, entry["task"], (entry.get("options") or {}).get("queue")),
+            "queue": landing_queue(app, entry["task"], (entry.get("options") or {}).get("queue")),
             "enabled": True,
             "when": _configured(entry["schedule"], app),
+            "problem": "",
         }
         for name, entry in (app.conf.beat_schedule or {}).items()
         if name not in set(found["name"])
@@ -113,7 +105,7 @@ def known(app: Celery | None = None) -> pd.DataFrame:
 
 
 def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """Every firing of the enabled entries in a window.
+    """Every firing of the enabled entries in a window; bad rows have none, nor has one with over 3 million.
 
     Intervals keep the phase of their last dispatch. An entry fires not before its ``start_time`` and not
     from its ``expires`` on.
@@ -123,7 +115,9 @@ def firings(entries: pd.DataFrame, window: Window) -> pd.DataFrame:
     pandas.DataFrame
         One row a firing, by time: ``at`` (UTC), ``name``, ``task``, ``queue``.
     """
-    enabled = entries[entries["enabled"].astype(bool)].reset_index(drop=True)
+    enabled = entries[
+        entries["enabled"].astype(bool) & ~_bad(entries) & ~_countless(entries, window)
+    ].reset_index(drop=True)
     found = expansion.expand(list(enabled["when"]), window.start, window.end)
     result = found.join(enabled[["name", "task", "queue", "start_time", "expires"]], on="entry")
     begun = result["start_time"].isna() | (result["at"] >= result["start_time"])
@@ -135,9 +129,16 @@ def note(entries: pd.DataFrame, window: Window) -> str:
     """Source, age and completeness of what the schedule says about a window, as one line."""
     enabled = int(entries["enabled"].sum())
     text = f"Source: schedule in the database, {enabled:,} of {len(entries):,} entries enabled"
-    unplaced = int((entries["enabled"] & entries["when"].isna()).sum())
+    unusable = _bad(entries)
+    unplaced = int((entries["enabled"].astype(bool) & entries["when"].isna() & ~unusable).sum())
     if unplaced:
         text += f", {unplaced:,} that follow the sun left out"
+    countless = int((entries["enabled"].astype(bool) & ~unusable & _countless(entries, window)).sum())
+    if countless:
+        text += f", {countless:,} with over {MOST_FIRINGS:,} firings left out"
+    count = int((entries["enabled"].astype(bool) & unusable).sum())
+    if count:
+        text += f", {count:,} that cannot be sent left out"
     return f"{text}; {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
 
 
@@ -216,6 +217,20 @@ def who(firings: pd.DataFrame, crowded: pd.DataFrame, *, minutes: int = 3) -> pd
     return ordered[["at", "queue", "name", "task"]]
 
 
+def _bad(entries: pd.DataFrame) -> pd.Series:
+    """Which rows cannot be sent; none in a frame that somebody made without the column."""
+    if "problem" not in entries:
+        return pd.Series(False, index=entries.index)
+    return entries["problem"].astype("str") != ""
+
+
+def _countless(entries: pd.DataFrame, window: Window) -> pd.Series:
+    """Which entries are due more often than can be counted one by one: an interval may be a microsecond."""
+    seconds = (window.end - window.start).total_seconds()
+    found = [isinstance(w, expansion.Every) and seconds > w.seconds * MOST_FIRINGS for w in entries["when"]]
+    return pd.Series(found, index=entries.index, dtype="bool")
+
+
 def _our_app() -> Celery:
     from celery.app.utils import find_app
 
@@ -233,18 +248,3 @@ def _configured(schedule: Any, app: Celery) -> expansion.Spec | None:
         value = getattr(schedule, f"_orig_{name}")
         fields[name] = str(value) if isinstance(value, int | str) else ",".join(map(str, sorted(value)))
     return expansion.Cron(**fields, zone=str(app.timezone))
-
-
-def _when(row: PeriodicTask, kind: str) -> expansion.Spec | None:
-    match kind:
-        case "crontab":
-            names = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
-            fields: dict[str, Any] = {name: getattr(row.crontab, name) for name in names}
-            return expansion.Cron(**fields, zone=str(row.crontab.timezone))
-        case "interval":
-            # Beat counts from the last dispatch; before the first one, from the row's last change.
-            anchor = row.last_run_at or row.date_changed
-            return expansion.Every(row.interval.schedule.run_every.total_seconds(), anchor)
-        case "clocked":
-            return expansion.Once(row.clocked.clocked_time)
-    return None

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psutil
 import redis
 
-from zumolib import orm
+from zumolib import orm, rows
 from zumolib.figures.words import counted
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ def due(bench: Bench) -> str:
     end = time.monotonic() + LOOP_SECONDS
     while True:
         close_old_connections()
-        waiting = [
-            row for row in PeriodicTask.objects.enabled() if ModelEntry(row, app=bench.app).is_due().is_due
-        ]
+        sound = [row.model for row in rows.read(bench.app) if row.enabled and not row.faults]
+        waiting = [row for row in sound if ModelEntry(row, app=bench.app).is_due().is_due]
         if not waiting or time.monotonic() > end:
             off = PeriodicTask.objects.filter(enabled=False).count()
-            return f"{counted(len(waiting), 'entry', 'entries')} due and not dispatched; {counted(off, 'entry', 'entries')} disabled"
+            bad = PeriodicTask.objects.filter(enabled=True).count() - len(sound)
+            said = f"{counted(len(waiting), 'entry', 'entries')} due and not dispatched; {counted(off, 'entry', 'entries')} disabled"
+            return said + (f"; {counted(bad, 'entry', 'entries')} that cannot be sent" if bad else "")
         time.sleep(0.5)
 
 

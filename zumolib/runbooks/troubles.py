@@ -17,7 +17,7 @@ TROUBLES: dict[str, tuple[str, ...]] = {
         "rate-limited",
         "task-revoked",
     ),
-    "beat-does-not-trigger": (*broker.IDS, "beat-stopped", "entry-disabled"),
+    "beat-does-not-trigger": (*broker.IDS, "beat-stopped", "entry-disabled", "entry-bad", "beat-doubled"),
     "worker-memory-grows": (*broker.IDS, "no-worker", "task-leaks", "process-grew"),
     "result-backend-full": ("results-unreachable", "results-never-expire", "results-memory-limit"),
 }

@@ -25,6 +25,7 @@ from zumolib.stack.supervisor import Supervisor
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
+DATABASE_SECONDS = 2  # for a connection; whole seconds, as libpq counts
 ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
 
@@ -212,7 +213,8 @@ def status() -> dict[str, Any]:
     -------
     dict
         ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
-        ``uptime_seconds``, ``port``, ``log``), ``queues`` (messages ready by queue, None when the broker
+        ``uptime_seconds``, ``port``, ``log``), ``beat`` (who holds its lease: ``works``, ``said``, ``host``, ``pid``,
+        ``since``, ``skipped``: what it leaves out, and why; None where no beat ever took one), ``queues`` (messages ready by queue, None when the broker
         does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
         ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`).
     """
@@ -239,9 +241,42 @@ def status() -> dict[str, Any]:
             }
             for service in services
         ],
+        "beat": _beat(),
         "queues": _ready(conf) if running else None,
         "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
         "history": asdict(soundness.look(conf.history)),
+    }
+
+
+def _beat() -> dict[str, Any] | None:
+    """What the lease in the database says of beat."""
+    from zumolib.leases import standing
+
+    settings.use_django()
+    from django.db import DatabaseError, connections
+
+    connection = connections["default"].copy()
+    if connection.vendor == "postgresql":
+        connection.settings_dict["OPTIONS"] = {
+            **(connection.settings_dict.get("OPTIONS") or {}),
+            "connect_timeout": DATABASE_SECONDS,
+        }
+    try:
+        lease = standing.of("beat", connection)
+    except DatabaseError as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return {"works": None, "said": f"the database does not answer: {reason}", "skipped": {}}
+    finally:
+        connection.close()
+    if lease is None:
+        return None
+    return {
+        "works": lease.state == standing.HELD and not lease.restarts,
+        "said": "; ".join(filter(None, (str(lease), lease.restarts))),
+        "host": lease.host,
+        "pid": lease.pid,
+        "since": lease.since,
+        "skipped": lease.skipped if lease.state == standing.HELD else {},
     }
 
 

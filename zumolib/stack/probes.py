@@ -12,6 +12,7 @@ import psutil
 import redis
 import requests
 
+from zumolib.conf import use_django
 from zumolib.stack.plan import Plan
 
 
@@ -64,11 +65,21 @@ def worker(app: Any) -> bool:
 
 
 def beat(home: Path) -> bool:
-    """A living process holds beat's lock."""
+    """A living process holds beat's lock, and some beat the lease of the database: this one may wait for it."""
+    from zumolib.leases import standing
+
     try:
-        return psutil.pid_exists(int((home / "run" / "beat.lock").read_text()))
+        runs = psutil.pid_exists(int((home / "run" / "beat.lock").read_text()))
     except (OSError, ValueError):
         return False
+    use_django()
+    from django.db import DatabaseError
+
+    try:
+        lease = standing.of("beat") if runs else None
+    except DatabaseError:
+        return False
+    return lease is not None and lease.state == standing.HELD
 
 
 def wait(condition: Callable[[], bool], seconds: float, *, every: float = 0.1) -> float | None:

@@ -11,7 +11,7 @@ import ipywidgets as w
 import pandas as pd
 import plotly.graph_objects as go
 
-from zumolib import control
+from zumolib import control, faults
 from zumolib.conf import conf
 from zumolib.control import entry as rows
 from zumolib.control.reschedule import Reschedule as Rescheduling
@@ -83,8 +83,10 @@ class Reschedule(Panel):
     def _plan(self, values: dict[str, Any]) -> Plan:
         cron, every = values.get("cron"), values.get("every")
         if cron is None and every is None:
-            now = When.of(rows.find(values["entry"]))
-            raise Unfilled(f"Now: {now.text}. Enter its new times.")
+            row = rows.find(values["entry"])
+            wrong = "; ".join(faults.find(row, self.app))
+            why = f" Beat leaves it out: {wrong}." if wrong else ""
+            raise Unfilled(f"Now: {When.of(row).text}.{why} Enter its new times.")
         return control.reschedule.plan(
             self.app, values["entry"], cron=cron, every=every, timezone=values.get("timezone"), zone=self.zone,
             now=conf().now(),
@@ -156,6 +158,8 @@ def firings(app: Celery, plan: Rescheduling, *, zone: str) -> tuple[pd.DataFrame
     row = moved.index[moved["name"] == plan.name][0]
     spec: Any = plan.when.spec
     moved.at[row, "when"] = spec
+    # Other times mend no arguments and no queue.
+    moved.at[row, "problem"] = "; ".join(faults.of_message(rows.find(plan.name), app))
     return schedule.firings(entries, window), schedule.firings(moved, window)
 
 

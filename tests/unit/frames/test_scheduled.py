@@ -195,7 +195,7 @@ def test_all_that_the_recorded_history_told_is_concluded_again(history: History,
 def test_a_foreign_apps_configuration_is_a_schedule_too(
     monkeypatch: pytest.MonkeyPatch, make_app: Callable[[], Celery]
 ) -> None:
-    table = entries(("in the table", "a.task", Cron("5"))).assign(kind="crontab")
+    table = entries(("in the table", "a.task", Cron("5"))).assign(kind="crontab", problem="")
     monkeypatch.setattr(schedule, "entries", lambda app: table)
     app = make_app()
     app.conf.beat_schedule = {

@@ -11,6 +11,7 @@ import pytest
 
 from tests import recorded
 from tests.unit.frames.told import Told, write
+from zumolib import events
 from zumolib.errors import InputError
 from zumolib.frames import tasks
 from zumolib.frames.statements import GROUPS
@@ -281,3 +282,29 @@ def test_every_frame_tells_its_source_age_and_completeness(history: History) -> 
         assert (told["source"], told["taken"], told["complete"]) == ("recorded history", "stream", False)
         assert 5 * 3_600 < told["age"] < 5.1 * 3_600
     assert tasks.summary(history, WHOLE).attrs["complete"]
+
+
+def _unknown_to_worker(task_id: str, name: str, at: datetime) -> dict[str, object]:
+    """All that a worker tells of a task which it does not know."""
+    return {
+        "type": "task-failed", "uuid": task_id, "exception": f"NotRegistered({name!r})", "hostname": "w@one",
+        "pid": 1, "timestamp": at.timestamp(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_tasks_that_no_worker_knows_have_their_names_from_the_error(tmp_path: Path, folded: bool) -> None:
+    names = ["shop.tasks.gone", *(f"shop.tasks.gone_{n}" for n in range(9)), "it's odd"]
+    history = History(tmp_path)
+    sent = [*names, "shop.tasks.gone"]  # twelve tasks, eleven names
+    found = [
+        _unknown_to_worker(f"t{n}", name, NOON + timedelta(seconds=n + 1)) for n, name in enumerate(sent)
+    ]
+    history.append_events([events.row(event, event["timestamp"]) for event in found], source="stream")  # type: ignore[arg-type]
+    if folded:
+        history.compact(NOON + timedelta(hours=2), at_once=True)
+    failures = tasks.failures(history, HOUR)
+    assert dict(zip(failures["name"], failures["count"], strict=True)) == {
+        "shop.tasks.gone": 2, **{f"shop.tasks.gone_{n}": 1 for n in range(9)}, names[-1]: 1,
+    }  # fmt: skip
+    assert len(tasks.records(history, HOUR, name="shop.tasks.gone")) == 2, "found by it"

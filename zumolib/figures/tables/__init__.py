@@ -7,7 +7,7 @@ theme's colours, and in a report; without a browser they print as text.
 from __future__ import annotations
 
 from zumolib.figures.tables.queues import backlog, contents, peaks
-from zumolib.figures.tables.schedule import due, load
+from zumolib.figures.tables.schedule import bad, due, load
 from zumolib.figures.tables.system import coverage, health
 from zumolib.figures.tables.table import Table, Tile, Tiles, table
 from zumolib.figures.tables.tasks import (
@@ -29,6 +29,7 @@ __all__ = [
     "Tiles",
     "answers",
     "backlog",
+    "bad",
     "by_worker",
     "changes",
     "contents",

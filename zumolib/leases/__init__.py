@@ -1,0 +1,1 @@
+"""Leases: who may do what only one process may do, and until when."""
