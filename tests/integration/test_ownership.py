@@ -174,7 +174,9 @@ def test_beside_a_foreign_app_only_the_recorder_and_the_lab_run(
     assert tables(database) == before
 
 
-def test_an_action_on_a_foreign_database_does_not_advise_to_write_there(database: Path, tmp_path: Path) -> None:
+def test_an_action_on_a_foreign_database_does_not_advise_to_write_there(
+    database: Path, tmp_path: Path
+) -> None:
     before = tables(database)
     done = zumo(tmp_path, "disable", "bill everybody", "--yes", DATABASE_URL=f"sqlite:///{database}")
     assert done.returncode != 0

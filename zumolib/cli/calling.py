@@ -177,6 +177,7 @@ def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
 @click.option("--error", help="Failed tasks whose error contains this text.")
 @click.option("--since", default="1d", show_default=True, help="How far back the history is looked through.")
 @click.option("--again", is_flag=True, help="Also those that were retried before.")
+@click.option("--to", help="Send them to this queue; without it each goes back to where it came from.")
 @acts
 def retry(ids: tuple[str, ...], how: How, **options: Any) -> None:
     """Retry failed tasks from their real arguments: these IDS, or all that match every filter given."""
@@ -194,7 +195,7 @@ def retry(ids: tuple[str, ...], how: How, **options: Any) -> None:
             raise InputError(
                 f"no failed task of the last {options['since']} matches; look further back by --since"
             )
-    act(control.retry.plan(app, wanted, again=options["again"]), how)
+    act(control.retry.plan(app, wanted, again=options["again"], to=options["to"]), how)
 
 
 def _failed(seconds: float, *, name: str | None, queue: str | None, error: str | None) -> list[str]:

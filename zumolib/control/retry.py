@@ -7,19 +7,22 @@ broker has them as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from celery.utils import uuid
 
 from zumolib import orm, peek
+from zumolib.conf import conf
 from zumolib.control import sending
 from zumolib.control.fleet import arguments_text
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
-from zumolib.errors import InputError, ZumoError
+from zumolib.errors import HistoryError, InputError, ZumoError
+from zumolib.history import History
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -32,6 +35,7 @@ REFUSED = {"id": "str", "name": "str", "reason": "str"}
 HEADER = "zumo_retry_of"  # of the new message: the id of the task that failed
 RECEIPTS = 500  # of retries that are looked through for tasks that were retried already
 MOST = 10_000
+LOOK_BACK = timedelta(days=30)  # in the history, for the queue that a task's sender told
 CAVEATS = (
     "the new runs have ids of their own; the failed results stay as they are",
     "what a failed run has done already is done again, unless its task is written for that",
@@ -51,7 +55,7 @@ class Again:
     name: str
     args: tuple[Any, ...] = field(repr=False)
     kwargs: Mapping[str, Any] = field(repr=False)
-    queue: str | None
+    queue: str
     error: str
     source: str  # where its arguments come from
 
@@ -76,7 +80,7 @@ class Retry(Plan):
                 task.kwargs,
                 task_id=task.new_id,
                 headers={HEADER: task.id},
-                **({"queue": task.queue} if task.queue else {}),
+                queue=task.queue,
             )
             run.step(task.id, f"sent as {task.new_id}")
             run.after[task.id] = task.new_id
@@ -87,7 +91,7 @@ class Retry(Plan):
         return sending.taken(self.app, ids, {*self.preview["queue"]})
 
 
-def plan(app: Celery, ids: Iterable[str], *, again: bool = False) -> Retry:
+def plan(app: Celery, ids: Iterable[str], *, again: bool = False, to: str | None = None) -> Retry:
     """Plan to retry failed tasks.
 
     Parameters
@@ -96,6 +100,9 @@ def plan(app: Celery, ids: Iterable[str], *, again: bool = False) -> Retry:
         Of tasks whose state is FAILURE; others are refused, each with its reason.
     again
         Also those that were retried before.
+    to
+        The queue to send them to. Without it each goes back to the queue that it came from, and one of
+        which that is not known is refused.
 
     Returns
     -------
@@ -119,10 +126,14 @@ def plan(app: Celery, ids: Iterable[str], *, again: bool = False) -> Retry:
         metas = {task_id: app.backend.get_task_meta(task_id, cache=False) for task_id in wanted}
     lost = [task_id for task_id, meta in metas.items() if _failed(meta) and not _has_arguments(meta)]
     messages = peek.find(app, lost) if lost and peek.allowed(app) else {}
+    queues = dict.fromkeys(wanted, to) if to else _recorded_queues(metas)
     tasks, refused = [], []
     for task_id, meta in metas.items():
         try:
-            tasks.append(_again(app, task_id, meta, messages.get(task_id), before.get(task_id)))
+            queue = queues.get(task_id)
+            tasks.append(
+                _again(app, task_id, meta, messages.get(task_id), before.get(task_id), queue, bool(to))
+            )
         except ZumoError as error:
             refused.append((task_id, meta.get("name"), str(error)))
     return _made(app, wanted, tasks, refused)
@@ -160,7 +171,13 @@ def _made(app: Celery, wanted: list[str], tasks: list[Again], refused: list[Any]
 
 
 def _again(
-    app: Celery, task_id: str, meta: Mapping[str, Any], lying: peek.Lying | None, before: int | None
+    app: Celery,
+    task_id: str,
+    meta: Mapping[str, Any],
+    lying: peek.Lying | None,
+    before: int | None,
+    recorded: str | None,
+    named: bool,
 ) -> Again:
     """The call, or the reason why there is none."""
     if not _failed(meta):
@@ -169,11 +186,12 @@ def _again(
         raise InputError(f"it was retried already, see receipt {before}; pass again to send it once more")
     if _has_arguments(meta):
         name, args, kwargs, source = meta["name"], meta["args"], meta["kwargs"], "result"
-        queue = _queue_of(app, meta.get("queue"))
+        key = meta.get("queue")
     elif lying is not None:
-        (args, kwargs), name, source, queue = lying.arguments(app), lying.name, "message", lying.queue
+        (args, kwargs), name, source, key = lying.arguments(app), lying.name, "message", lying.queue
     else:
         raise InputError(NO_ARGUMENTS)
+    queue = recorded if named and recorded else _origin(app, key, recorded)
     error = meta.get("result")
     text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
     return Again(task_id, uuid(), str(name), tuple(args), dict(kwargs), queue, text[:300], source)
@@ -192,9 +210,57 @@ def _has_arguments(meta: Mapping[str, Any]) -> bool:
     )
 
 
-def _queue_of(app: Celery, routing_key: Any) -> str | None:
-    """The queue of a routing key, which is what results keep."""
-    return next((name for name, q in app.amqp.queues.items() if q.routing_key == routing_key), None)
+def _origin(app: Celery, key: Any, recorded: str | None) -> str:
+    """The queue that a task came from, by what its sender told and by the routing key that its result keeps.
+
+    A routing key that several queues share says nothing, and neither does one that no queue has.
+
+    Raises
+    ------
+    InputError
+        It is not known, or the two disagree.
+    """
+    queues = app.amqp.queues
+    sharing = sorted({name for name, q in queues.items() if q.routing_key == key} | ({key} & set(queues)))
+    if recorded is not None:
+        if sharing and recorded not in sharing:
+            raise InputError(
+                f"its sender told the queue {recorded!r}, its result the routing key {key!r} of {sharing[0]!r}; "
+                "name the queue by --to"
+            )
+        return recorded
+    if len(sharing) == 1:
+        return sharing[0]
+    if sharing:
+        raise InputError(
+            f"its result keeps the routing key {key!r}, which {_named(sharing)} share; name the queue by --to"
+        )
+    raise InputError(
+        f"the queue it came from is not known: its result keeps the routing key {key!r}, which is none of the app's "
+        "queues; name the queue by --to"
+    )
+
+
+def _named(queues: Sequence[str]) -> str:
+    shown = ", ".join(queues[:4])
+    return f"the queues {shown} and {len(queues) - 4} more" if len(queues) > 4 else f"the queues {shown}"
+
+
+def _recorded_queues(metas: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Queues of these tasks as their senders told them in events, by task id; those that the history has."""
+    ids = [task_id for task_id, meta in metas.items() if _failed(meta)]
+    if not ids:
+        return {}
+    now = datetime.now(UTC)
+    try:
+        found = History(conf().history).select(
+            "SELECT task_id, queue FROM {tasks} WHERE task_id IN (SELECT unnest($ids)) AND queue IS NOT NULL",
+            (now - LOOK_BACK, now),
+            ids=ids,
+        )
+    except HistoryError:
+        return {}  # nothing is recorded here, or it cannot be read: the results have to tell
+    return dict(zip(found["task_id"].to_pylist(), found["queue"].to_pylist(), strict=True))
 
 
 def _retried() -> dict[str, int]:
