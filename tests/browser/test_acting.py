@@ -118,7 +118,7 @@ def test_a_call_in_ten_minutes_is_revoked(lab: Lab, worker: Worker) -> None:
     panel.refuses("older", "write it like 90 s, 10 min")
     panel.fill("older", "")
     desk.click(panel.row(task_id))
-    assert VERIFIED in panel.act("Terminate (TERM) 1 task of tests.endless")
+    assert VERIFIED in panel.act("Revoke 1 task of tests.endless: 1 scheduled")
     assert task_id in worker.revoked
     assert errors(desk.page) == []
 
@@ -131,11 +131,48 @@ def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
     desk.run_all()
     panel = desk.panel("Revoke tasks")
     desk.click(panel.row("tests.endless"))
-    receipt = panel.act("Terminate (TERM) 1 task of tests.endless")
+    desk.click(panel.field("terminate").locator("input[type=checkbox]"))
+    receipt = panel.act("Terminate 1 running (TERM) of tests.endless")
     assert desk.clicks <= 5
     assert VERIFIED in receipt
     assert endless not in worker.running
     assert stack.states([endless]) == {"REVOKED"}
+
+
+def test_what_is_shown_is_what_is_acted_on_while_tasks_come_and_go(
+    stack: Stack, lab: Lab, worker: Worker
+) -> None:
+    """A typed filter holds, what comes later is not taken along, and what is gone is said before anything is sent."""
+    waiting = [
+        stack.app.send_task("tests.sum", [n, n], countdown=900, task_id=f"later-{n}").id for n in range(6)
+    ]
+    other = stack.app.send_task("tests.endless", countdown=900, task_id="other").id
+    wait_until(lambda: set(waiting) | {other} <= set(worker.scheduled), 60, "the worker to hold them")
+    desk = Desk.at(lab, "51-revoke")
+    desk.run_all()
+    panel = desk.panel("Revoke tasks")
+    assert panel.box.locator("input[type=search]").count() == 0, (
+        "a table that is acted on has no filter of its own"
+    )
+    panel.choose("which", "all that match")
+    panel.fill("typed", "tests.sum")
+    expect(panel.confirm).to_contain_text("Revoke 6 tasks of tests.sum: 6 scheduled")
+    expect(panel.box.locator(".zumo-grid tbody tr")).to_have_count(6)
+    expect(panel.confirm).to_be_enabled()
+
+    stack.app.control.revoke(waiting[0], destination=[NODE])  # somebody else was quicker
+    came = stack.app.send_task("tests.sum", [7, 7], countdown=900, task_id="came-later").id
+    stack.app.control.broadcast("revoke", arguments={"task_id": waiting[0]}, destination=[NODE])
+    wait_until(lambda: came in worker.scheduled, 60, "the later one to be held")
+    desk.click(panel.confirm)
+    expect(panel.box).to_contain_text("1 task came, which is not included")
+    expect(panel.box).to_contain_text("Press again for what is shown")
+    assert VERIFIED in panel.act("Revoke")
+    revoked = set(worker.revoked)
+    assert set(waiting) <= revoked
+    assert not {came, other} & revoked
+    stack.app.control.revoke([came, other], destination=[NODE])
+    assert errors(desk.page) == []
 
 
 def test_queues_limits_and_pools_are_changed_by_clicks(stack: Stack, lab: Lab, worker: Worker) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal as signals
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import peek
+from zumolib import peek, wildcards
 from zumolib.control import fleet, remote
 from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
@@ -144,8 +143,8 @@ def plan(
         chosen = chosen[chosen["id"].isin(wanted)]
     for column, pattern in (("name", name), ("queue", queue), ("worker", worker)):
         if pattern is not None:
-            fits = [isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]
-            chosen = chosen[pd.Series(fits, index=chosen.index, dtype=bool)]
+            fitting = [wildcards.fits(value, pattern) for value in chosen[column]]
+            chosen = chosen[pd.Series(fitting, index=chosen.index, dtype=bool)]
     if older is not None:
         chosen = chosen[chosen["age"].ge(older).fillna(value=False)]
     if args is not None:
@@ -156,12 +155,10 @@ def plan(
         strangers = pd.DataFrame({"id": missing, "state": UNKNOWN}).reindex(columns=list(fleet.TASKS))
         chosen = pd.concat([chosen, strangers.astype(fleet.TASKS)]) if missing else chosen
     preview = chosen.drop_duplicates("id").reset_index(drop=True)
-    verb = f"terminate ({signal})" if terminate else "revoke"
-    count = "1 task" if len(preview) == 1 else f"{len(preview):,} tasks"
     return Revoke(
         app=app,
         target=_target(preview, filters),
-        summary=f"{verb} {count}{_by_state(preview)}",
+        summary=_summary(preview, terminate=terminate, signal=signal),
         preview=preview,
         caveats=_caveats(app, preview, now, states, terminate=terminate),
         asked={"ids": wanted, **filters, "terminate": terminate, "signal": signal},
@@ -188,7 +185,7 @@ def candidates(
     held = held[held["state"].isin(states)]
     if "queued" not in states or not peek.allowed(app):
         return held.reset_index(drop=True)
-    names = [q for q in app.amqp.queues if queue is None or fnmatchcase(q, queue)]
+    names = [q for q in app.amqp.queues if queue is None or wildcards.fits(q, queue)]
     rows = [
         {
             "id": lying.id,
@@ -230,11 +227,23 @@ def _target(preview: pd.DataFrame, filters: dict[str, Any]) -> str:
     return str(names[0]) if len(names) == 1 else str(filters["name"] or f"{len(preview)} tasks")
 
 
-def _by_state(preview: pd.DataFrame) -> str:
-    counts = preview["state"].value_counts()
+def _summary(preview: pd.DataFrame, *, terminate: bool, signal: str) -> str:
+    """How many are revoked and how many ended; where nothing runs nothing is ended, whatever was asked."""
+    running = int((preview["state"] == "active").sum()) if terminate else 0
     names = preview["name"].dropna().unique()
     of = f" of {names[0]}" if len(names) == 1 else ""
-    return of + (f": {', '.join(f'{n:,} {state}' for state, n in counts.items())}" if len(counts) else "")
+    if not running:
+        count = "1 task" if len(preview) == 1 else f"{len(preview):,} tasks"
+        return f"revoke {count}{of}{_by_state(preview)}"
+    ended = f"terminate {running:,} running ({signal})"
+    waiting = len(preview) - running
+    others = preview[preview["state"] != "active"]
+    return f"{ended}, revoke {waiting:,} waiting{of}{_by_state(others)}" if waiting else f"{ended}{of}"
+
+
+def _by_state(preview: pd.DataFrame) -> str:
+    counts = preview["state"].value_counts()
+    return f": {', '.join(f'{n:,} {state}' for state, n in counts.items())}" if len(counts) else ""
 
 
 def _caveats(
