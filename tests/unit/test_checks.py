@@ -68,6 +68,12 @@ TOLD = [
     ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 5, [NODE]),
     ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 0, []),
     ("workers-busy", {"active": [request("a", started=LONG)]}, 5, []),
+    (
+        "workers-busy",
+        {"active": [request("a", started=LONG), request("b", started=LONG)], "reserved": [request("c")]},
+        0,
+        [NODE],
+    ),
     ("prefetch-held", {"scheduled": waiting(8)}, 5, [NODE]),
     ("prefetch-held", {"scheduled": waiting(7)}, 5, []),
     ("prefetch-held", {"scheduled": waiting(8)}, 0, []),
@@ -217,6 +223,7 @@ def test_what_workers_know_is_taken_from_their_answers_only(
 ) -> None:
     monkeypatch.setattr("zumolib.checks.schedule.entries_by_task", lambda _: {name: ["nightly"]})
     seen = scene(registered=registered, stats=STATS)
+    seen.task = name
     look = BY_ID["task-unregistered"].look
     if subjects is None:
         with pytest.raises(CannotTell, match="w@here did not say which tasks they know"):

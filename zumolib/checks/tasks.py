@@ -32,6 +32,7 @@ def _unregistered(scene: Scene) -> Iterator[Finding]:
     scene.app.loader.import_default_modules()
     here = set(scene.app.tasks)
     silent: set[str] = set()
+    found = False
     for name in sorted({*entries, *here, *([scene.task] if scene.task else ())} - built_in()):
         if not scene.concerns(name):
             continue
@@ -53,6 +54,7 @@ def _unregistered(scene: Scene) -> Iterator[Finding]:
             asks = f"entry {', '.join(entries[name])} asks for it" if name in entries else "it was asked for"
             saw = f"{asks}; {who}, and neither does this code"
             hint = "correct the name, or add its module to the app; until then disable the entry"
+        found = True
         yield Finding(
             "task-unregistered",
             name,
@@ -65,7 +67,7 @@ def _unregistered(scene: Scene) -> Iterator[Finding]:
                 "everywhere": len(without) == len(consumers),
             },
         )
-    if silent:
+    if silent and not found:
         raise CannotTell(f"{', '.join(sorted(silent))} did not say which tasks they know")
 
 

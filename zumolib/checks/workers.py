@@ -37,17 +37,18 @@ def _busy(scene: Scene) -> Iterator[Finding]:
         node, size = worker["worker"], worker["processes"]
         its = running[(running["worker"] == node) & (running["state"] == "active")]
         waiting = _waiting(scene, worker)
-        if waiting and isinstance(size, int) and int((its["age"] > LONG_SECONDS).sum()) >= size:
+        taken = int(((running["worker"] == node) & (running["state"] == "reserved")).sum())
+        if (waiting or taken) and isinstance(size, int) and int((its["age"] > LONG_SECONDS).sum()) >= size:
             longest = its.sort_values("age")["name"].iloc[-1]
             yield Finding(
                 "workers-busy",
                 node,
                 f"all {size} processes of {node} have run for over {LONG_SECONDS:.0f} s, the longest is "
-                f"{longest}, while messages wait in {', '.join(waiting)}",
+                f"{longest}, while {_where(waiting, taken)}",
                 "give it more processes, or end what should not run (`zumo revoke ID --terminate`)",
                 facts={
                     "worker": node,
-                    "queues": waiting,
+                    "queues": waiting or [q for q in worker["queues"] or () if q in scene.queues],
                     "tasks": list(its["name"].value_counts().index),
                     "since": its["since"].min().to_pydatetime(),
                 },
@@ -79,6 +80,14 @@ def _prefetch(scene: Scene) -> Iterator[Finding]:
 def _workers(scene: Scene) -> list[dict[str, Any]]:
     frame = scene.fleet.workers.astype(object)
     return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+
+
+def _where(waiting: list[str], taken: int) -> str:
+    """Where messages wait: in queues, or taken by the worker and not begun."""
+    parts = [f"messages wait in {', '.join(waiting)}"] if waiting else []
+    if taken:
+        parts.append(f"{taken:,} that it has taken {'waits' if taken == 1 else 'wait'}")
+    return " and ".join(parts)
 
 
 def _named(scene: Scene, node: str, state: str) -> list[str]:

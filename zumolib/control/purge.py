@@ -59,7 +59,8 @@ class Purge(Plan):
         """The broker counts none. Where messages arrive all the time that cannot be seen."""
         ready = depths(self.app).set_index("queue")["ready"].get(self.queue)
         run.after["ready"] = None if pd.isna(ready) else int(ready)
-        purged = f"the broker counted {run.after['purged']:,} messages as purged"
+        count = run.after["purged"]
+        purged = f"the broker counted {count:,} {'message' if count == 1 else 'messages'} as purged"
         if pd.isna(ready):
             return Observation.of(None, f"{purged}, and does not tell how many are in the queue now")
         if ready == 0:

@@ -13,6 +13,7 @@ from zumolib.inspection import depths
 from zumolib.receipts.observation import UNTIL_RESTART, VERIFIED, Observation
 
 if TYPE_CHECKING:
+    import pandas as pd
     from celery import Celery
 
 WATCH_SECONDS = 20.0
@@ -32,20 +33,21 @@ class Relief(pool.Grow):
         grown = super().verify(run)
         if grown.verdict != VERIFIED:
             return grown
-        before = self._waiting()
+        tasks = fleet.snapshot(self.app, nodes=[self.node]).tasks
+        before = now = self._waiting(tasks)
         held: Counter[str] = Counter()
-        now: int | None = before
 
         def told() -> bool:
             nonlocal now
+            tasks = fleet.snapshot(self.app, nodes=[self.node]).tasks
             held.clear()
-            held.update(self._holding())
-            now = self._waiting()
+            held.update(self._holding(tasks))
+            now = self._waiting(tasks)
             return now == 0 or held.total() >= self.sizes[self.node]
 
         remote.seen(told, WATCH_SECONDS)
         run.after |= {"waiting": now, "held": dict(held)}
-        where = ", ".join(self.queues)
+        where = f"{', '.join(self.queues)} and with the worker"
         if held.total() >= self.sizes[self.node]:
             names = ", ".join(held)
             what = f"all {held.total()} processes are held by {names}, and {_count(now)} wait in {where}"
@@ -57,14 +59,15 @@ class Relief(pool.Grow):
         drained = f"{_count(before)} waited in {where}, {now:,} do now"
         return Observation.of(True, f"{grown.observed}; {drained}", lasting=UNTIL_RESTART)
 
-    def _waiting(self) -> int | None:
+    def _waiting(self, tasks: pd.DataFrame) -> int | None:
+        """Messages in the queues, and those that the worker has taken and not begun."""
         frame = depths(self.app)
         ready = frame.loc[frame["queue"].isin(self.queues), "ready"]
-        return None if ready.empty or ready.isna().any() else int(ready.sum())
+        reserved = int((tasks["state"] == "reserved").sum())
+        return None if ready.empty or ready.isna().any() else int(ready.sum()) + reserved
 
-    def _holding(self) -> list[str]:
+    def _holding(self, tasks: pd.DataFrame) -> list[str]:
         """Names of the tasks that hold a process, one a process."""
-        tasks = fleet.snapshot(self.app, nodes=[self.node]).tasks
         held = tasks[(tasks["state"] == "active") & tasks["name"].isin(self.tasks)]
         return [str(name) for name in held.loc[held["age"] > HOLD_SECONDS, "name"]]
 
