@@ -28,7 +28,7 @@ def test_a_revoked_task_does_not_run_after_its_worker_restarts(
     options = ("--statedb", str(tmp_path / "revokes"))
     start = {"name": "kept", "queues": ("hr",), "options": options}
     with worker(broker, valkey_url, tmp_path / "first.log", **start):  # type: ignore[arg-type]
-        plan = control.call.plan(app, "zumodra.celery.health_check", queue="hr", countdown=600)
+        plan = control.call.plan(app, "zumodra.celery.health_check", queue="hr", countdown=12)
         control.apply(plan)
         seen = wait_until(lambda: _scheduled(app, plan.task_id), 10, "the worker to hold it")
         assert seen.answers["stats"][NODE]["revokes_kept"] == str(tmp_path / "revokes")
