@@ -148,6 +148,7 @@ def _follow(app: Celery, task_id: str, seconds: float, how: How) -> None:
 @click.option("--args", help="Tasks whose arguments contain this text.")
 @click.option("--terminate", is_flag=True, help="Also end the process of a task that runs.")
 @click.option("--signal", default="TERM", show_default=True, help="Signal with which to end it.")
+@click.option("--anyway", is_flag=True, help="Also ids that nobody knows, or whose task has ended.")
 @acts
 def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
     """Revoke tasks: these IDS, or all that match every filter given."""
@@ -165,6 +166,7 @@ def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
         args=options["args"],
         terminate=options["terminate"],
         signal=options["signal"],
+        anyway=options["anyway"],
         seen=target.look(app),
     )
     act(plan, how)
