@@ -23,6 +23,7 @@ PROBE = "zumodra.celery.health_check"  # a task that every worker of ours has an
 OWN_TABLES = ("tasks_", "receipts_")  # of apps that no other project has
 # What extensions of PostgreSQL bring along, and what the broker's own machinery is called.
 EXTENSIONS = frozenset({"spatial_ref_sys"})
+ITS_OWN = "sqlite_"  # SQLite's tables, as of what ANALYZE found
 MACHINERY = re.compile(r"celeryev|celery_delayed_|(reply\.)?celery\.pidbox|.*\.pidbox$|.*reply\..*")
 SHOWN = 5
 ASK_SECONDS = 1.0
@@ -70,7 +71,9 @@ def require_database() -> None:
     Raises
     ------
     Foreign
-        It has; the message names some. Also when it cannot be read, since then nobody knows.
+        It has; the message names some.
+    ZumoError
+        It does not answer, so nobody knows.
     """
     found = foreign_tables()
     if found:
@@ -86,7 +89,7 @@ def foreign_tables() -> list[str]:
 
     Raises
     ------
-    Foreign
+    ZumoError
         The database does not answer.
     """
     if conf().ZUMO_OWN:
@@ -99,18 +102,19 @@ def foreign_tables() -> list[str]:
         "django_migrations"
     }
     try:
-        there = set(connection.introspection.table_names())
+        tables = connection.introspection.table_names()
     except (DatabaseError, InterfaceError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise Foreign(
+        raise ZumoError(
             f"DATABASE_URL={hide(conf().database_url)!r}: {reason}; start that database or correct the address"
         ) from None
+    there = {table for table in tables if table not in EXTENSIONS and not table.startswith(ITS_OWN)}
     marks = {table for table in ours if table.startswith(OWN_TABLES)}
     if not there & marks:  # what every Django project has is no sign of ours
-        return sorted(there - EXTENSIONS)
+        return sorted(there)
     # Made by Django for models that a later version dropped, or by a migration: named after our apps.
     labels = tuple(f"{config.label}_" for config in apps.get_app_configs())
-    return sorted(table for table in there - ours - EXTENSIONS if not table.startswith(labels))
+    return sorted(table for table in there - ours if not table.startswith(labels))
 
 
 def require_broker(app: Celery) -> None:

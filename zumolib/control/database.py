@@ -26,7 +26,7 @@ def _remedy() -> str:
 
     try:
         found = ownership.foreign_tables()
-    except ownership.Foreign as error:
+    except ZumoError as error:
         return str(error)
     if found:
         return (
