@@ -49,7 +49,7 @@ def acted(done: Result) -> dict[str, Any]:
 # words that act, for dry runs and read-only; none of them needs more than the two workers
 ACTS = [
     ("call", "tests.sleepy", "0.0"),
-    ("revoke", "some-task"),
+    ("revoke", "some-task", "--anyway"),
     ("reschedule", "nightly", "--every", "5m"),
     ("disable", "nightly"),
     ("pause", "hr"),

@@ -197,7 +197,7 @@ def test_terminate_ends_a_task_that_runs_and_its_worker_lives(system: System) ->
     runaway, harmless = (system.app.send_task("tests.sleepy", [60.0], queue="emails").id for _ in range(2))
     wait_until(lambda: _active(system) >= {runaway, harmless}, 20, "both to run")
     plan = control.revoke.plan(system.app, [runaway], terminate=True, signal="KILL", seen=system.seen)
-    assert plan.summary == "terminate (KILL) 1 task of tests.sleepy: 1 active"
+    assert plan.summary == "terminate 1 running (KILL) of tests.sleepy"
     assert plan.preview["age"][0] >= 0
     assert "may by then run another task" in " ".join(plan.caveats)
     receipt = control.apply(plan)
