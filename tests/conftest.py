@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import tests.light  # noqa: F401 - whoever imports nbformat later has it
+
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="zumo-tests-"))
 
 for name in list(os.environ):

@@ -1,6 +1,6 @@
-"""A plugin of pytest's that loads before all others: with it nbval's imports take 0.3 s instead of 2.3 s.
+"""nbformat for tests and the processes that they start: 0.3 s of a processor, and 2.3 s without :mod:`zumolib.light`.
 
-Each process of a run loads nbval, and each test that runs pytest does.
+For the same reason pytest loads nbval, which imports it before any module of ours, only where it is named.
 """
 
 from zumolib import light

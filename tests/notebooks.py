@@ -130,7 +130,7 @@ def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
 
 def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.agreement", "--nbval", "--nbval-cell-timeout=300",
+    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "-p", "tests.agreement", "--nbval", "--nbval-cell-timeout=300",
                "--nbval-current-env", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
 

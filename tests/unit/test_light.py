@@ -11,7 +11,6 @@ WAYS = {
     "figure": "from zumolib.figures import theme; theme.go.Figure().show()",
     "report": "from zumolib import reports; reports._register_engine()",
     "jupyterlab": "from zumolib.stack import lab; sys.argv[1:] = ['--version']; lab.main()",
-    "pytest": "import pytest; pytest.main(['--version', '--version'])",
 }
 THEN = """
 assert "jsonschema" in sys.modules  # which would make it
@@ -29,3 +28,8 @@ def test_no_grammar_is_made(way: str) -> None:
     assert done.stdout.endswith("light\n"), done.stdout + done.stderr
     if "Figure" in way:
         assert "application/vnd.plotly.v1+json" in done.stdout
+
+
+def test_tests_make_none_either() -> None:
+    assert "nbformat" in sys.modules
+    assert sys.modules.get("rfc3987_syntax") is None
