@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import tests.light  # noqa: F401 - whoever imports nbformat later has it
+
 SESSION_HOME = Path(tempfile.mkdtemp(prefix="zumo-tests-"))
 
 for name in list(os.environ):
@@ -29,11 +31,25 @@ os.environ["ZUMO_HOME"] = str(SESSION_HOME)
 
 # What takes minutes begins first, so that no process is left alone with it at the end.
 FIRST = ("runbooks", "acceptance", "browser", "integration")
+# And in each folder the files that took the longest, for the same reason.
+LONG = (
+    "test_chaos.py",
+    "test_every_task.py",
+    "test_broken.py",
+    "test_workers.py",
+    "test_fold_steps.py",
+    "test_contained.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(FIRST)}
-    items.sort(key=lambda item: ranks.get(item.nodeid.split("/")[1], len(FIRST)))
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        rank = ranks.get(item.nodeid.split("/")[1], len(FIRST))
+        return rank, LONG.index(item.path.name) if item.path.name in LONG else len(LONG)
+
+    items.sort(key=place)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -18,12 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-from nbformat import NotebookNode
-
 from tests import recorded
 from tests.frozen import running
+from tests.light import nbformat
 from zumolib.conf import PROJECT
 
 NOTEBOOKS = PROJECT / "notebooks"
@@ -97,8 +94,10 @@ def compared(names: Sequence[str] = ()) -> list[Path]:
     return [path for path in paths(names) if path.parent.name != "runbooks"]
 
 
-def execute(path: Path, world: dict[str, str]) -> NotebookNode:
+def execute(path: Path, world: dict[str, str]) -> nbformat.NotebookNode:
     """Run a notebook from top to bottom; what it gives has counts and outputs and nothing of this machine."""
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": path.parent}}
@@ -107,7 +106,7 @@ def execute(path: Path, world: dict[str, str]) -> NotebookNode:
     return stripped(notebook)
 
 
-def stripped(notebook: NotebookNode) -> NotebookNode:
+def stripped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Without widget state, timings and what names this machine's kernel."""
     notebook.metadata = nbformat.from_dict(
         {
@@ -131,7 +130,7 @@ def write(world: dict[str, str], names: Sequence[str] = ()) -> None:
 
 def compare(world: dict[str, str], names: Sequence[str] = ()) -> int:
     """Run nbval over the notebooks; its exit code."""
-    command = [sys.executable, "-m", "pytest", "-p", "tests.agreement", "--nbval", "--nbval-cell-timeout=300",
+    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "-p", "tests.agreement", "--nbval", "--nbval-cell-timeout=300",
                "--nbval-current-env", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *map(str, compared(names))]  # fmt: skip
     return subprocess.run(command, env=world, cwd=PROJECT, check=False).returncode
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zumolib import light
+
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
@@ -44,7 +46,8 @@ class Day:
 
 def render(notebook: NotebookNode, page: Page) -> str:
     """The page of an executed notebook, its code folded away."""
-    from nbconvert.exporters.html import HTMLExporter
+    with light.imports():
+        from nbconvert.exporters.html import HTMLExporter
     from traitlets.config import Config
 
     config = Config()

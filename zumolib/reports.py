@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zumolib import pages
+from zumolib import light, pages
 from zumolib.conf import PROJECT, Conf, child_environment, read
 from zumolib.errors import ReportError
 from zumolib.frames.window import Window
@@ -112,11 +112,11 @@ def _clock(window: Window) -> str:
 
 def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: Progress | None) -> str:
     """Run the notebook; the failure as text, or nothing."""
-    import papermill  # takes seconds to import
+    _register_engine()
+    import papermill  # takes a second to import
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    _register_engine()
     try:
         papermill.execute_notebook(
             source,
@@ -160,8 +160,9 @@ def _environment(conf: Conf) -> dict[str, str]:
 @cache
 def _register_engine() -> None:
     """Give papermill an engine that passes an environment to the kernel and tells how far it is."""
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine, papermill_engines
+    with light.imports():
+        from papermill.clientwrap import PapermillNotebookClient
+        from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):
         @classmethod
@@ -198,7 +199,8 @@ def _register_engine() -> None:
 
 
 def _read(path: Path) -> NotebookNode:
-    import nbformat
+    with light.imports():
+        import nbformat
 
     return nbformat.read(path, as_version=4)
 

@@ -15,9 +15,9 @@ from zumolib.conf import PROJECT
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running embedded stack."""
-    made = Stack(tmp_path_factory.mktemp("stack"))
+    made = Stack(tmp_path_factory.mktemp("stack")).with_database(migrated)
     done = made.zumo("up")
     assert done.returncode == 0, done.stdout + done.stderr
     yield made

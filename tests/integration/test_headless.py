@@ -70,17 +70,20 @@ class World:
 
 
 @pytest.fixture(scope="module", params=["embedded stack", "rabbitmq"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """A system with one worker."""
     folder = tmp_path_factory.mktemp("world")
     with ExitStack() as stack:
-        made = _embedded(folder, stack) if request.param == "embedded stack" else _rabbitmq(folder, stack)
+        is_embedded = request.param == "embedded stack"
+        made = _embedded(folder, stack, migrated) if is_embedded else _rabbitmq(folder, stack)
         made.send_for_later()
         yield made
 
 
-def _embedded(folder: Path, stack: ExitStack) -> World:
-    made = Stack(folder)
+def _embedded(folder: Path, stack: ExitStack, migrated: Path) -> World:
+    made = Stack(folder).with_database(migrated)
     stack.callback(made.zumo, "down")
     done = made.zumo("up")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,8 @@ from tests.runbooks import deployments
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployments.Embedded]:
-    with deployments.embedded(tmp_path_factory.mktemp("embedded")) as made:
+def embedded(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployments.Embedded]:
+    with deployments.embedded(tmp_path_factory.mktemp("embedded"), migrated) as made:
         yield made
 
 

@@ -180,9 +180,11 @@ class Full(Deployment):
 
 
 @contextmanager
-def embedded(folder: Path) -> Iterator[Embedded]:
-    """A healthy embedded stack whose worker also has the leaking task."""
+def embedded(folder: Path, migrated: Path | None = None) -> Iterator[Embedded]:
+    """A healthy embedded stack whose worker also has the leaking task; on a copy of that database, if any."""
     stack = Stack(folder, {"CELERY_WORKER_INCLUDE": "tests.runbooks.leaky"})
+    if migrated is not None:
+        stack.with_database(migrated)
     try:
         done = stack.zumo("up")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -17,8 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import nbformat
-
+from tests.light import nbformat
 from tests.services.processes import PROJECT
 from zumolib.conf import PROJECT as PRODUCT
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import nbformat
 import pytest
 
+from tests.light import nbformat
 from zumolib.conf import PROJECT
 
 RUNBOOKS = PROJECT / "notebooks" / "runbooks"

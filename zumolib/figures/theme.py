@@ -12,7 +12,8 @@ import re
 import plotly.graph_objects as go
 import plotly.io as pio
 
-from zumolib.figures import light, rounding
+from zumolib import light
+from zumolib.figures import rounding
 from zumolib.figures.words import literal
 
 NAME = "zumo"
@@ -103,7 +104,8 @@ def register() -> None:
     )  # fmt: skip
     pio.templates.default = NAME
     # JupyterLab draws this; unlike an HTML renderer's output it stays small and the same at every run.
-    light.renderers().default = "plotly_mimetype"
+    with light.imports():  # its renderers ask nbformat for its version
+        pio.renderers.default = "plotly_mimetype"
 
 
 def titled(figure: go.Figure, title: str, *, note: str, height: int) -> go.Figure:

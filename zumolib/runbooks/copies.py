@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zumolib import light
 from zumolib.conf import PROJECT, Conf, child_environment, person
 from zumolib.errors import InputError, ReadOnly, ReportError
 
@@ -89,7 +90,8 @@ def copy(runbook: Runbook, *, reason: str, parameters: Mapping[str, Any], at: da
     ReportError
         When it cannot be written.
     """
-    import nbformat
+    with light.imports():
+        import nbformat
 
     if not reason.strip():
         raise InputError("--reason is empty; say why in a few words")
@@ -112,9 +114,10 @@ def copy(runbook: Runbook, *, reason: str, parameters: Mapping[str, Any], at: da
 
 def run(path: Path, conf: Conf) -> Ran:
     """Run a copy in place; what was executed is kept, also when a cell fails."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    with light.imports():
+        import nbformat
+        from nbclient import NotebookClient
+        from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
@@ -200,7 +203,8 @@ def _verdicts(notebook: NotebookNode) -> list[str]:
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
-    import nbformat
+    with light.imports():
+        import nbformat
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

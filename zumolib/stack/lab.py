@@ -7,6 +7,7 @@ import sys
 from importlib.resources import files
 from pathlib import Path
 
+from zumolib import light
 from zumolib.conf import drop_from_environment
 from zumolib.stack.orphans import MARK
 
@@ -50,7 +51,8 @@ def write(folder: Path) -> None:
 def main() -> None:
     """Be JupyterLab. What people start in its terminals and notebooks is theirs: it does not carry our mark."""
     drop_from_environment(MARK)
-    from jupyterlab.labapp import main as serve
+    with light.imports():
+        from jupyterlab.labapp import main as serve
 
     sys.exit(serve())
 
