@@ -42,7 +42,7 @@ class Ran:
 
     @property
     def over(self) -> bool:
-        """Whether nothing was left to do."""
+        """Whether nothing was left to do, as far as every check could judge."""
         return not self.failure and self.verdicts[-1:] == ("nothing to do",)
 
 
