@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -153,6 +154,20 @@ def test_a_command_that_acts_offers_a_dry_run(system: System) -> None:
         options = {parameter.name for parameter in command.params if isinstance(parameter, click.Option)}
         if "dry_run" in options:
             assert effect(command) is Effect.ACTS, path
+
+
+@pytest.mark.usefixtures("read_only")
+def test_a_run_on_a_stack_that_is_ready_leaves_out_the_first_day(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What starts the stack and what makes the report have tests of their own."""
+    monkeypatch.setattr("zumolib.stack.lifecycle.up", lambda _: SimpleNamespace(jupyter_url="here"))
+    monkeypatch.setattr("zumolib.cli.work.make_report", lambda _: SimpleNamespace(path_html="there"))
+    before = state(system)
+    done = CliRunner().invoke(main, ["run"])
+    assert done.exit_code == 0, done.output
+    assert "first day   left out: ZUMO_READ_ONLY is set" in done.output
+    assert state(system) == before
 
 
 @pytest.mark.usefixtures("read_only")
