@@ -89,6 +89,7 @@ def create(conf: settings.Conf) -> Celery:
         "zumodra", task_cls="zumolib.task:BaseTask", events="zumolib.dispatch:Events", include=TASK_MODULES
     )
     made.conf.update(configuration(conf))
+    made.steps["worker"].add("zumolib.revokes:KeepRevokes")
     if conf.broker_is_redis:
         made.steps["consumer"].add("zumolib.redelivery:GiveBack")
     return made

@@ -51,8 +51,17 @@ def require_app() -> None:
 
 
 def is_own_app() -> bool:
-    """Whether the platform's own app is operated on."""
-    return conf().ZUMO_APP.partition(":")[0] in (OWN_APP, f"{OWN_APP}.celery")
+    """Whether the platform's own app is operated on, under whatever name it is found."""
+    name = conf().ZUMO_APP
+    if name.partition(":")[0] in (OWN_APP, f"{OWN_APP}.celery"):
+        return True
+    from celery.app.utils import find_app
+
+    try:
+        found = find_app(name)
+    except (ImportError, AttributeError):
+        return False  # whatever uses it says what is wrong
+    return PROBE in found.tasks
 
 
 def require_database() -> None:

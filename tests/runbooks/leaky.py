@@ -1,6 +1,8 @@
-"""A task that leaks and one that does not, for workers that include this module."""
+"""Tasks for workers that include this module: one leaks, one does not, one holds its process."""
 
 from __future__ import annotations
+
+import time
 
 from celery import shared_task
 
@@ -17,3 +19,10 @@ def leaky(megabytes: int) -> None:
 def clean(megabytes: int) -> int:
     """Use memory and give it back."""
     return len(bytes(b"x" * (megabytes * 2**20)))
+
+
+@shared_task(name="tests.holding", ignore_result=True)
+def holding() -> None:
+    """Hold the process until it is ended."""
+    while True:
+        time.sleep(1)

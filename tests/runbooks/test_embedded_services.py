@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runbooks import trials
+from tests.runbooks import repeated, trials
 from tests.runbooks.deployments import Embedded
 from tests.runbooks.faults import SERVICES, Fault, by_interruption, by_nbval
 from tests.runbooks.stored import all_expire, forever, lift_limit
@@ -42,3 +42,25 @@ def test_by_the_command(embedded: Embedded) -> None:
     assert kept.parent.parent == embedded.stack.home / "reports"
     assert "results pile up" in kept.read_text()
     lift_limit(embedded)
+
+
+def test_beat_is_started_once_for_a_missed_entry_that_it_will_not_send(embedded: Embedded) -> None:
+    repeated.miss_a_day(embedded)
+    act = {"apply": True, "reason": trials.REASON, "entry": repeated.MISSED}
+    try:
+        first = embedded.driver.run("beat-does-not-trigger", act)
+        assert first["verdicts"] == ["beat-stopped", "beat-stopped"], first["texts"]
+        assert [row["what was done"] for row in first["done"]] == ["start beat anew"]
+        before = embedded.driver.do(trials.RECEIPTS)
+        again = embedded.driver.run("beat-does-not-trigger", act)
+        [advice] = again["done"]
+        assert advice["state"] == "for you"
+        assert advice["outcome"].startswith("not repeated: start beat anew (receipt ")
+        assert "`zumo call 'planted-daily' --entry`" in advice["outcome"]
+        assert embedded.driver.do(trials.RECEIPTS) == before, "beat was started once"
+        sent = embedded.stack.zumo("call", repeated.MISSED, "--entry", "--yes")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        after = embedded.driver.run("beat-does-not-trigger", act)
+        assert after["verdicts"] == [trials.NOTHING, trials.NOTHING], after["texts"]
+    finally:
+        repeated.forget_the_day(embedded)

@@ -17,7 +17,7 @@ NOTHING = "nothing to do"
 RECEIPTS = "from zumolib.receipts.models import Receipt\nvalue = Receipt.objects.count()"
 OUTCOMES = (
     "from zumolib.receipts.models import Receipt\n"
-    "value = list(Receipt.objects.order_by('id').values_list('state', 'verified', 'outcome'))"
+    "value = list(Receipt.objects.order_by('id').values_list('state', 'verdict', 'observed', 'outcome'))"
 )
 REASON = "the test planted it"
 BRIEFLY = {"worker-memory-grows": {"watch": 3}}  # where nothing is to be found
@@ -97,7 +97,7 @@ def _done_and_seen(d: Deployment, before: int) -> None:
     """There are receipts more than `before`, and none of an action that failed or whose effect was not seen."""
     told = d.driver.do(OUTCOMES)[before:]
     assert told
-    assert all(state == "done" and verified is not False for state, verified, _ in told), told
+    assert all(state == "done" and verdict != "not verified" for state, verdict, *_ in told), told
 
 
 def _changes_nothing(d: Deployment, fault: Fault) -> None:

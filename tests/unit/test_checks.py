@@ -68,6 +68,12 @@ TOLD = [
     ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 5, [NODE]),
     ("workers-busy", {"active": [request("a", started=LONG), request("b", started=LONG)]}, 0, []),
     ("workers-busy", {"active": [request("a", started=LONG)]}, 5, []),
+    (
+        "workers-busy",
+        {"active": [request("a", started=LONG), request("b", started=LONG)], "reserved": [request("c")]},
+        0,
+        [NODE],
+    ),
     ("prefetch-held", {"scheduled": waiting(8)}, 5, [NODE]),
     ("prefetch-held", {"scheduled": waiting(7)}, 5, []),
     ("prefetch-held", {"scheduled": waiting(8)}, 0, []),
@@ -212,3 +218,41 @@ def test_a_check_that_cannot_judge_is_no_all_clear() -> None:
     )
     behind = Check("b", "b is off", lambda _: [], after=("z",))
     assert diagnose(scene(), [wrong, behind]).verdict == "z (w)"
+
+
+# A worker lists what its app added, and not all of what Celery adds.
+#   name of an entry's task, what the worker says it registered, subjects found (None: cannot be told)
+REGISTERED: list[tuple[str, Any, list[str] | None]] = [
+    ("celery.backend_cleanup", ["shop.sell"], []),
+    ("celery.misspelt", ["shop.sell"], ["celery.misspelt"]),
+    ("shop.sell", ["shop.sell"], []),
+    ("shop.sel", ["shop.sell"], ["shop.sel"]),
+    ("shop.sel", [], ["shop.sel"]),
+    ("shop.sel", None, None),
+    ("shop.sel", {"error": "no answer"}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "registered", "subjects"), REGISTERED)
+def test_what_workers_know_is_taken_from_their_answers_only(
+    name: str, registered: Any, subjects: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zumolib.checks.schedule.entries_by_task", lambda _: {name: ["nightly"]})
+    seen = scene(registered=registered, stats=STATS)
+    seen.task = name
+    look = BY_ID["task-unregistered"].look
+    if subjects is None:
+        with pytest.raises(CannotTell, match="w@here did not say which tasks they know"):
+            list(look(seen))
+        return
+    found = list(look(seen))
+    assert [finding.subject for finding in found] == subjects
+    assert all(finding.facts["everywhere"] for finding in found)
+
+
+def test_a_finding_stands_where_its_cure_had_no_effect() -> None:
+    note = Check("x", "x is off", lambda _: [])
+    made = diagnose(scene(), [note])
+    assert made.verdict == "nothing to do"
+    assert made.still([Finding("x", "a", "still off", "look")]).verdict == "x (a)"
+    assert made.still([]) == made

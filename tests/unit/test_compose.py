@@ -18,6 +18,7 @@ from zumolib.dotenv import init
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = Path(sys.executable).parent / "docker-compose"
 FILE = PROJECT / "docker-compose.yml"
+DOCKERFILE = PROJECT / "docker" / "Dockerfile"
 
 #   service          {port inside: port of the document}
 PORTS = {
@@ -123,6 +124,17 @@ def test_workers_keep_their_metrics_apart_and_web_sees_all(services):
         written[name] = volumes(name)[target]
     assert len(set(written.values())) == len(WORKERS)
     assert set(volumes("web").values()) == set(written.values())
+
+
+def test_each_worker_keeps_its_revokes_in_a_file_of_its_own_on_a_volume(services):
+    for name in WORKERS:
+        command = services[name]["command"]
+        [option] = [word for word in command if word.startswith("--statedb=")]
+        folder, _, file = option.removeprefix("--statedb=").rpartition("/")
+        assert file == "%h", "host names differ"
+        volumes = {v["target"]: v["type"] for v in services[name]["volumes"]}
+        assert volumes[folder] == "volume"
+        assert Path(folder).name in DOCKERFILE.read_text()
 
 
 def test_no_literal_secret_in_the_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -78,6 +78,18 @@ class Diagnosis:
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong; what was done on purpose is left out."""
         return tuple(f for v in self.verdicts for f in v.findings if f.severity != "note")
+
+    def still(self, findings: Iterable[Finding]) -> Diagnosis:
+        """With findings that stand, as their cure had no effect, though their checks find nothing yet."""
+        standing = {finding.id: finding for finding in findings}
+        return Diagnosis(
+            tuple(
+                replace(verdict, findings=(standing[verdict.check.id],))
+                if verdict.check.id in standing and not verdict.findings
+                else verdict
+                for verdict in self.verdicts
+            )
+        )
 
     @property
     def verdict(self) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from celery import Celery
 
 from zumolib import peek
 from zumolib.checks import schedule, workers
@@ -15,6 +18,13 @@ if TYPE_CHECKING:
 
 HELD_SECONDS = 60.0  # a task that its rate holds for longer is missed by somebody
 MOST_READ = 1_000  # messages of a queue in which revoked tasks are looked for
+
+
+@cache
+def built_in() -> frozenset[str]:
+    """Tasks that Celery adds to every app. Workers run them and do not list them."""
+    # A bare app also has what this process declared by `shared_task`.
+    return frozenset(n for n in Celery("bare", set_as_current=False).tasks if n.startswith("celery."))
 
 
 def _unregistered(scene: Scene) -> Iterator[Finding]:
@@ -33,13 +43,18 @@ def _unregistered(scene: Scene) -> Iterator[Finding]:
 
 def _not_known(scene: Scene, entries: dict[str, list[str]]) -> Iterator[Finding]:
     scene.app.loader.import_default_modules()
-    here = {name for name in scene.app.tasks if not name.startswith("celery.")}
-    for name in sorted({*entries, *here, *([scene.task] if scene.task else ())}):
+    here = set(scene.app.tasks)
+    silent: set[str] = set()
+    found = False
+    for name in sorted({*entries, *here, *([scene.task] if scene.task else ())} - built_in()):
         if not scene.concerns(name):
             continue
         queue = str(scene.app.amqp.router.route({}, name)["queue"].name)
         # A queue without a consumer has a finding of its own.
-        without = [n for n in scene.fleet.consumers.get(queue, ()) if name not in scene.limits.get(n, ())]
+        consumers = scene.fleet.consumers.get(queue, ())
+        answered = [n for n in consumers if isinstance(scene.fleet.answers["registered"].get(n), list)]
+        silent |= {*consumers} - {*answered}
+        without = [n for n in answered if name not in scene.limits[n]]
         if not without:
             continue
         who = f"{', '.join(without)} would take it from {queue} and {'does' if len(without) == 1 else 'do'} not know it"
@@ -52,13 +67,21 @@ def _not_known(scene: Scene, entries: dict[str, list[str]]) -> Iterator[Finding]
             asks = f"entry {', '.join(entries[name])} asks for it" if name in entries else "it was asked for"
             saw = f"{asks}; {who}, and neither does this code"
             hint = "correct the name, or add its module to the app; until then disable the entry"
+        found = True
         yield Finding(
             "task-unregistered",
             name,
             saw,
             hint,
-            facts={"entries": list(entries.get(name, ())), "here": name in here, "workers": without},
+            facts={
+                "entries": list(entries.get(name, ())),
+                "here": name in here,
+                "workers": without,
+                "everywhere": len(without) == len(consumers),
+            },
         )
+    if silent and not found:
+        raise CannotTell(f"{', '.join(sorted(silent))} did not say which tasks they know")
 
 
 def _rate(scene: Scene) -> Iterator[Finding]:

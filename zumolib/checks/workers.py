@@ -37,15 +37,21 @@ def _busy(scene: Scene) -> Iterator[Finding]:
         node, size = worker["worker"], worker["processes"]
         its = running[(running["worker"] == node) & (running["state"] == "active")]
         waiting = _waiting(scene, worker)
-        if waiting and isinstance(size, int) and int((its["age"] > LONG_SECONDS).sum()) >= size:
+        taken = int(((running["worker"] == node) & (running["state"] == "reserved")).sum())
+        if (waiting or taken) and isinstance(size, int) and int((its["age"] > LONG_SECONDS).sum()) >= size:
             longest = its.sort_values("age")["name"].iloc[-1]
             yield Finding(
                 "workers-busy",
                 node,
                 f"all {size} processes of {node} have run for over {LONG_SECONDS:.0f} s, the longest is "
-                f"{longest}, while messages wait in {waiting}",
+                f"{longest}, while {_where(waiting, taken)}",
                 "give it more processes, or end what should not run (`zumo revoke ID --terminate`)",
-                facts={"worker": node},
+                facts={
+                    "worker": node,
+                    "queues": waiting or [q for q in worker["queues"] or () if q in scene.queues],
+                    "tasks": list(its["name"].value_counts().index),
+                    "since": its["since"].min().to_pydatetime(),
+                },
             )
 
 
@@ -61,9 +67,13 @@ def _prefetch(scene: Scene) -> Iterator[Finding]:
                 "prefetch-held",
                 worker["worker"],
                 f"{scheduled} tasks that wait for their time fill the {prefetch} that {worker['worker']} may "
-                f"hold, while messages wait in {waiting}",
+                f"hold, while messages wait in {', '.join(waiting)}",
                 "give it more processes, which lets it hold more; keep far ETAs in the database instead",
-                facts={"worker": worker["worker"]},
+                facts={
+                    "worker": worker["worker"],
+                    "queues": waiting,
+                    "tasks": _named(scene, worker["worker"], "scheduled"),
+                },
             )
 
 
@@ -72,9 +82,24 @@ def _workers(scene: Scene) -> list[dict[str, Any]]:
     return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
 
 
-def _waiting(scene: Scene, worker: dict[str, Any]) -> str:
+def _where(waiting: list[str], taken: int) -> str:
+    """Where messages wait: in queues, or taken by the worker and not begun."""
+    parts = [f"messages wait in {', '.join(waiting)}"] if waiting else []
+    if taken:
+        parts.append(f"{taken:,} that it has taken {'waits' if taken == 1 else 'wait'}")
+    return " and ".join(parts)
+
+
+def _named(scene: Scene, node: str, state: str) -> list[str]:
+    """Names of what a worker has in a state, the commonest first."""
+    tasks = scene.fleet.tasks
+    its = tasks[(tasks["worker"] == node) & (tasks["state"] == state)]
+    return list(its["name"].value_counts().index)
+
+
+def _waiting(scene: Scene, worker: dict[str, Any]) -> list[str]:
     """Queues in which messages wait for this worker."""
-    return ", ".join(q for q in worker["queues"] or () if q in scene.queues and scene.ready.get(q))
+    return [q for q in worker["queues"] or () if q in scene.queues and scene.ready.get(q)]
 
 
 NONE = Check("no-worker", "no worker replies", _none, after=broker.IDS)

@@ -112,8 +112,8 @@ def show_plan(plan: Plan, how: How) -> None:
 
 def show_receipt(receipt: Receipt) -> None:
     """What came of it, and how to undo it."""
-    seen = {True: "verified", False: "NOT seen afterwards", None: "not verified"}[receipt.verified]
-    click.echo(f"{receipt.state}, {seen}: {plain(receipt.outcome)}")
+    click.echo(f"{receipt.state}: {plain(receipt.outcome)}")
+    click.echo(plain(str(receipt.checked)))
     for step in receipt.steps:
         if not step["ok"]:
             click.echo(f"  {plain(step['target'])}: {plain(step['outcome'])}", err=True)
@@ -164,7 +164,7 @@ def as_data(receipt: Receipt) -> dict[str, Any]:
     """A receipt as JSON."""
     from dataclasses import asdict
 
-    return {**asdict(receipt), "how_to_undo": receipt.how_to_undo}
+    return {**asdict(receipt), "verified": receipt.verified, "how_to_undo": receipt.how_to_undo}
 
 
 def _missing(value: Any) -> bool:

@@ -148,6 +148,7 @@ def _follow(app: Celery, task_id: str, seconds: float, how: How) -> None:
 @click.option("--args", help="Tasks whose arguments contain this text.")
 @click.option("--terminate", is_flag=True, help="Also end the process of a task that runs.")
 @click.option("--signal", default="TERM", show_default=True, help="Signal with which to end it.")
+@click.option("--anyway", is_flag=True, help="Also ids that nobody knows, or whose task has ended.")
 @acts
 def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
     """Revoke tasks: these IDS, or all that match every filter given."""
@@ -165,6 +166,7 @@ def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
         args=options["args"],
         terminate=options["terminate"],
         signal=options["signal"],
+        anyway=options["anyway"],
         seen=target.look(app),
     )
     act(plan, how)
@@ -172,8 +174,8 @@ def revoke(ids: tuple[str, ...], how: How, **options: Any) -> None:
 
 @click.command()
 @click.argument("ids", nargs=-1)
-@click.option("--name", help="Failed tasks of this name, from the recorded history.")
-@click.option("--queue", help="Failed tasks of this queue, from the recorded history.")
+@click.option("--name", help="Failed tasks of this name, from the recorded history; * stands for anything.")
+@click.option("--queue", help="Failed tasks of this queue, likewise.")
 @click.option("--error", help="Failed tasks whose error contains this text.")
 @click.option("--since", default="1d", show_default=True, help="How far back the history is looked through.")
 @click.option("--again", is_flag=True, help="Also those that were retried before.")
@@ -202,12 +204,15 @@ def _failed(seconds: float, *, name: str | None, queue: str | None, error: str |
     """Ids of failed tasks in the recorded history."""
     from datetime import UTC, datetime, timedelta
 
+    from zumolib import wildcards
     from zumolib.conf import conf
     from zumolib.history import History
 
     now = datetime.now(UTC)
-    tasks = History(conf().history).tasks(now - timedelta(seconds=seconds), now, name=name, queue=queue)
-    tasks = tasks[tasks["state"] == "FAILURE"]
+    tasks = History(conf().history).tasks(now - timedelta(seconds=seconds), now, state="FAILURE")
+    for column, pattern in (("name", name), ("queue", queue)):
+        if pattern:
+            tasks = tasks[[wildcards.fits(value, pattern) for value in tasks[column]]]
     if error:
         tasks = tasks[tasks["exception"].fillna("").astype(str).str.contains(error, regex=False)]
     return [str(task_id) for task_id in tasks["task_id"]]

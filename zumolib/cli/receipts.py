@@ -22,11 +22,13 @@ def actions(receipt: int | None, action: str, about: str, limit: int, as_json: b
     from zumolib import control
 
     if receipt is not None:
-        found = as_data(control.receipt.read(receipt))
+        made = control.receipt.read(receipt)
+        found = as_data(made)
         if as_json:
             dump(found)
         else:
-            table(("what", "value"), [(key.replace("_", " "), _cell(value)) for key, value in found.items()])
+            shown = {**found, "checked": str(made.checked)}
+            table(("what", "value"), [(key.replace("_", " "), _cell(value)) for key, value in shown.items()])
         return
     frame = control.receipt.latest(limit=limit, action=action, target=about)
     if as_json:
@@ -34,7 +36,7 @@ def actions(receipt: int | None, action: str, about: str, limit: int, as_json: b
     elif frame.empty:
         click.echo("no action is on record; `zumo --help` shows what can be done")
     else:
-        show_frame(frame.drop(columns="verified"))
+        show_frame(frame)
         click.echo("times in UTC")
 
 

@@ -36,8 +36,10 @@ from zumolib.control.following import follow
 from zumolib.control.plan import Plan
 from zumolib.control.receipt import Receipt
 from zumolib.control.undoing import undo
+from zumolib.receipts.observation import Observation
 
 __all__ = [
+    "Observation",
     "Plan",
     "Receipt",
     "apply",

@@ -10,6 +10,9 @@ from zumolib.control.plan import Plan
 from zumolib.control.receipt import Receipt
 from zumolib.control.run import Cancelled, Progress, Run
 from zumolib.errors import ControlError, InputError, ZumoError
+from zumolib.receipts.observation import UNKNOWN, UNSEEN, Observation
+
+NOTHING_DONE = "nothing of it is known to have been done"
 
 
 def apply(
@@ -66,24 +69,26 @@ def apply(
             raise ControlError(f"{reason_it_broke}; receipt {pk} says what was done", receipt=pk) from error
         raise
     state = "done" if not run.failed else "partly" if run.succeeded else "failed"
-    verified, note = _verify(plan, run)
-    made = _end(pk, plan, run, state, note, verified)
+    seen = UNSEEN if state == "failed" else _verify(plan, run)
+    made = _end(pk, plan, run, state, "", seen)
     if state == "failed":
         raise ControlError(f"{made.outcome}; see receipt {pk}", receipt=pk)
     return made
 
 
-def _verify(plan: Plan, run: Run) -> tuple[bool | None, str]:
+def _verify(plan: Plan, run: Run) -> Observation:
     """A failure to look is not a failure of the action."""
     try:
-        return plan.verify(run), ""
+        return plan.verify(run)
     except Exception as error:  # noqa: BLE001 - the action is done; its receipt must say so whatever this was
-        return None, f"could not be verified: {error}"
+        return Observation(UNKNOWN, f"the effect could not be looked at: {error}")
 
 
-def _end(pk: int, plan: Plan, run: Run, state: str, note: str = "", verified: bool | None = None) -> Receipt:
+def _end(pk: int, plan: Plan, run: Run, state: str, note: str = "", seen: Observation = UNSEEN) -> Receipt:
     undo = plan.way_back(run) if run.succeeded else None
-    return receipt.end(pk, run, state=state, outcome=_outcome(run, note), verified=verified, undo=undo)
+    why = "" if undo is not None else plan.no_way_back if run.succeeded else NOTHING_DONE
+    outcome = _outcome(run, note)
+    return receipt.end(pk, run, state=state, outcome=outcome, seen=seen, undo=undo, no_way_back=why)
 
 
 def _outcome(run: Run, note: str) -> str:

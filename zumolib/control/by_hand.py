@@ -12,6 +12,7 @@ from zumolib.control import remote
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import ZumoError
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -22,6 +23,7 @@ class ByHand(Plan):
     """A command for a person."""
 
     action = "by hand"
+    no_way_back = "a person did it; what they did, only a person takes back"
 
     command: str
     done: Callable[[], bool] = field(repr=False)
@@ -35,9 +37,10 @@ class ByHand(Plan):
             )
         run.step(self.target, "seen")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """It is still seen."""
-        return self.done()
+        effect = self.done()
+        return Observation.of(effect, f"the effect of the command is {'still' if effect else 'not'} seen")
 
 
 def plan(app: Celery, target: str, command: str, *, done: Callable[[], bool], patience: float) -> ByHand:

@@ -20,6 +20,7 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
 from zumolib.masking import mask_call
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -36,6 +37,7 @@ class Call(Plan):
     """A call of one task. Its id is known before it is sent, so that its receipt names it."""
 
     action = "call"
+    no_way_back = "a message that was sent cannot be called back; revoke its task: `zumo revoke ID`"
 
     name: str
     task_id: str
@@ -50,9 +52,9 @@ class Call(Plan):
         run.after["id"] = self.task_id
         run.step(self.task_id, f"sent to {self.queue} as {self.task_id}")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The broker has confirmed it; what a worker makes of it, :func:`.following.follow` tells."""
-        return sending.confirmed(self.app)
+        return sending.observed(sending.confirmed(self.app), 1)
 
 
 def plan(

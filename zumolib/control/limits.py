@@ -14,6 +14,7 @@ from zumolib.control import remote
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import UNTIL_RESTART, VERIFIED, Observation, of_nodes
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -56,17 +57,24 @@ class Limit(Plan):
                 run.step(answer.node, answer.text, ok=answer.ok)
         run.after |= {node: self.settings[node] for node in run.succeeded}
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The workers tell these limits."""
+
+        agreed: set[str] = set()
 
         def look() -> bool:
             there = read(self.app, self.task, run.succeeded)
-            return all(
-                node in there and self.of(there[node]) == _comparable(self.settings[node])
+            agreed.clear()
+            agreed.update(
+                node
                 for node in run.succeeded
+                if node in there and self.of(there[node]) == _comparable(self.settings[node])
             )
+            return agreed == set(run.succeeded)
 
-        return remote.seen(look, SEEN_SECONDS)
+        effect = remote.seen(look, SEEN_SECONDS)
+        what = of_nodes(len(agreed), len(run.succeeded), f"tell the new {self.action}")
+        return Observation.of(effect, what, lasting=UNTIL_RESTART)
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """Each worker's old limits."""
@@ -104,9 +112,14 @@ class TimeLimit(Limit):
         if run.after["waiting"]:
             run.notes.append(f"{LATER}: {', '.join(run.after['waiting'])}")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The workers tell these limits and make use of them."""
-        return bool(super().verify(run)) and not run.after["waiting"]
+        found = super().verify(run)
+        waiting = run.after["waiting"]
+        if found.verdict != VERIFIED or not waiting:
+            return found
+        what = f"{found.observed}; {of_nodes(len(waiting), len(run.succeeded), 'do not use it yet')}"
+        return Observation.of(False, what, lasting=found.lasting)
 
 
 def rate(

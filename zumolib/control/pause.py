@@ -13,6 +13,7 @@ from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import UNTIL_RESTART, Observation, of_nodes
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -41,7 +42,7 @@ class Pause(Plan):
             run.step(answer.node, answer.text, ok=answer.ok)
         run.after["stopped"] = run.succeeded
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """None of them lists the queue any more."""
         return consuming(self.app, self.queue, run.succeeded, expected=False)
 
@@ -121,16 +122,23 @@ def queues_frame(now: Fleet, nodes: Sequence[str], queue: str, *, joins: bool) -
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def consuming(app: Celery, queue: str, nodes: Sequence[str], *, expected: bool) -> bool:
+def consuming(app: Celery, queue: str, nodes: Sequence[str], *, expected: bool) -> Observation:
     """Whether all these workers come to list the queue, or to list it no more."""
+
+    agreed: list[str] = []
 
     def look() -> bool:
         said = remote.ask(app, {"active_queues": {}}, nodes=nodes)["active_queues"]
-        return len(said) == len(nodes) and all(
-            (queue in {found["name"] for found in queues or ()}) is expected for queues in said.values()
-        )
+        agreed[:] = [
+            node
+            for node, queues in said.items()
+            if (queue in {found["name"] for found in queues or ()}) is expected
+        ]
+        return len(agreed) == len(nodes)
 
-    return remote.seen(look, SEEN_SECONDS)
+    effect = remote.seen(look, SEEN_SECONDS)
+    what = "consume from it" if expected else "do not consume from it any more"
+    return Observation.of(effect, of_nodes(len(agreed), len(nodes), what), lasting=UNTIL_RESTART)
 
 
 def _options(now: Fleet, nodes: Sequence[str], queue: str) -> dict[str, Any]:

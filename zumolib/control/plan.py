@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pandas as pd
 
 from zumolib.control.run import Run
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -30,6 +31,7 @@ class Plan(ABC):
     """
 
     action: ClassVar[str]  # the verb, as in `zumo <action>`
+    no_way_back: ClassVar[str] = ""  # why it cannot be undone, and what can be done instead
 
     app: Celery = field(repr=False)
     target: str  # what is acted on, short
@@ -53,8 +55,8 @@ class Plan(ABC):
         """
 
     @abstractmethod
-    def verify(self, run: Run) -> bool | None:
-        """Whether the effect is seen from outside; None where that cannot be seen."""
+    def verify(self, run: Run) -> Observation:
+        """Look at the effect from outside, and say what was observed and how lasting it is."""
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """How to undo what was done: ``action`` and ``arguments``; None where there is no way back."""

@@ -13,6 +13,7 @@ from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import UNTIL_RESTART, Observation, of_nodes
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -37,7 +38,7 @@ class Resize(Plan):
         for answer in said:
             run.step(answer.node, answer.text, ok=answer.ok)
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The workers count as many processes as wanted."""
 
         def look() -> bool:
@@ -45,7 +46,9 @@ class Resize(Plan):
             run.after["processes"] = {node: now.processes(node) for node in run.succeeded}
             return all(run.after["processes"][node] == self.sizes[node] for node in run.succeeded)
 
-        return remote.seen(look, RESIZE_SECONDS)
+        effect = remote.seen(look, RESIZE_SECONDS)
+        sizes = ", ".join(f"{node} has {size} processes" for node, size in run.after["processes"].items())
+        return Observation.of(effect, sizes, lasting=UNTIL_RESTART)
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """As many fewer, or more."""
@@ -82,11 +85,13 @@ class Autoscale(Plan):
             [answer] = remote.command(self.app, "autoscale", {"max": most, "min": least}, nodes=[node])
             run.step(answer.node, answer.text, ok=answer.ok)
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The workers tell these bounds."""
         now = fleet.snapshot(self.app, nodes=run.succeeded)
         run.after["bounds"] = {node: _bounds(now, node) for node in run.succeeded}
-        return all(run.after["bounds"][node] == self.bounds[node] for node in run.succeeded)
+        agreed = sum(run.after["bounds"][node] == self.bounds[node] for node in run.succeeded)
+        what = of_nodes(agreed, len(run.succeeded), "tell the new bounds")
+        return Observation.of(agreed == len(run.succeeded), what, lasting=UNTIL_RESTART)
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """The old bounds of each."""

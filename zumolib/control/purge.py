@@ -13,12 +13,14 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
 from zumolib.inspection import CONNECT_SECONDS, broker_errors, depths
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
 
 COLUMNS = {"queue": "str", "task": "str", "count": "int64"}
 UNREAD = "(not readable)"
+UNTIL_SENT = "until the next message comes"
 MOST_READ = 100_000  # messages whose names are read
 CAVEATS = (
     "what is thrown away is gone; its results stay PENDING for ever",
@@ -32,6 +34,7 @@ class Purge(Plan):
     """A purge of one queue."""
 
     action = "purge"
+    no_way_back = "what was purged is gone; call those tasks again where they are wanted"
 
     queue: str
     expected: int  # messages when it was planned
@@ -52,11 +55,18 @@ class Purge(Plan):
         if count != self.expected:
             run.notes.append(f"{self.expected:,} were there when it was planned")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The broker counts none. Where messages arrive all the time that cannot be seen."""
         ready = depths(self.app).set_index("queue")["ready"].get(self.queue)
         run.after["ready"] = None if pd.isna(ready) else int(ready)
-        return None if pd.isna(ready) or ready > 0 else True
+        count = run.after["purged"]
+        purged = f"the broker counted {count:,} {'message' if count == 1 else 'messages'} as purged"
+        if pd.isna(ready):
+            return Observation.of(None, f"{purged}, and does not tell how many are in the queue now")
+        if ready == 0:
+            return Observation.of(True, f"{purged}, and the queue is empty", lasting=UNTIL_SENT)
+        what = f"{purged}; {ready:,} are in the queue now, which may have come since"
+        return Observation.of(None, what, lasting=UNTIL_SENT)
 
 
 def plan(app: Celery, queue: str) -> Purge:

@@ -18,6 +18,7 @@ from zumolib.control.database import database_errors
 from zumolib.control.run import Run
 from zumolib.errors import ControlError, InputError, ZumoError
 from zumolib.masking import mask_value
+from zumolib.receipts.observation import NOT_VERIFIED, VERIFIED, Observation
 
 if TYPE_CHECKING:
     from zumolib.control.plan import Plan
@@ -28,9 +29,10 @@ MOST_AFFECTED = 1_000
 
 COLUMNS = {
     "id": "int64", "started_at": "datetime64[us, UTC]", "actor": "str", "action": "str", "target": "str",
-    "state": "str", "verified": "boolean", "affected_count": "int64", "reason": "str", "outcome": "str",
+    "state": "str", "checked": "str", "affected_count": "int64", "reason": "str", "outcome": "str",
     "undo": "str",
 }  # fmt: skip
+MADE = ("undoes", "undone_by")  # of other rows
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Receipt:
     finished_at: datetime | None
     state: str  # started, done, partly, cancelled or failed
     outcome: str  # one sentence
-    verified: bool | None  # None: could not be checked
+    checked: Observation  # what was observed afterwards
     asked: dict[str, Any]
     affected: list[dict[str, Any]]  # rows of the preview, at most MOST_AFFECTED
     affected_count: int
@@ -56,6 +58,7 @@ class Receipt:
     steps: list[dict[str, Any]]  # target, ok, outcome
     caveats: list[str]
     undo: dict[str, Any] | None  # action and arguments of the way back
+    no_way_back: str  # why there is none; empty where there is one
     undoes: int | None  # receipt that this action took back
     undone_by: int | None  # receipt of the action that took this back
     process: str  # machine and process
@@ -63,7 +66,12 @@ class Receipt:
     @property
     def ok(self) -> bool:
         """Whether all was done, and nothing speaks against its effect."""
-        return self.state == "done" and self.verified is not False
+        return self.state == "done" and self.checked.verdict != NOT_VERIFIED
+
+    @property
+    def verified(self) -> bool:
+        """Whether the effect was seen."""
+        return self.checked.verdict == VERIFIED
 
     @property
     def how_to_undo(self) -> str:
@@ -71,7 +79,7 @@ class Receipt:
         if self.undone_by is not None:
             return f"undone by receipt {self.undone_by}"
         if self.undo is None:
-            return "cannot be undone"
+            return f"cannot be undone: {self.no_way_back}" if self.no_way_back else "cannot be undone"
         return f"zumo undo {self.id}"
 
 
@@ -119,7 +127,9 @@ def begin(plan: Plan, *, reason: str, actor: str) -> int:
     return int(row.pk)
 
 
-def end(pk: int, run: Run, *, state: str, outcome: str, verified: bool | None, undo: Any) -> Receipt:
+def end(
+    pk: int, run: Run, *, state: str, outcome: str, seen: Observation, undo: Any, no_way_back: str
+) -> Receipt:
     """Write how an action ended.
 
     Raises
@@ -134,7 +144,11 @@ def end(pk: int, run: Run, *, state: str, outcome: str, verified: bool | None, u
         "finished_at": datetime.now(UTC),
         "state": state,
         "outcome": outcome,
-        "verified": verified,
+        "verdict": seen.verdict,
+        "observed": seen.observed,
+        "observed_at": seen.at,
+        "lasting": seen.lasting,
+        "no_way_back": no_way_back,
         "after": mask_value(_plain(run.after), keys),
         "steps": mask_value(run.steps, keys),
         "undo": undo,
@@ -173,8 +187,8 @@ def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        ``id``, ``started_at`` (UTC), ``actor``, ``action``, ``target``, ``state``, ``verified`` (boolean,
-        missing where it could not be checked), ``affected_count``, ``reason``, ``outcome`` and ``undo``
+        ``id``, ``started_at`` (UTC), ``actor``, ``action``, ``target``, ``state``, ``checked`` (what was
+        observed afterwards), ``affected_count``, ``reason``, ``outcome`` and ``undo``
         (the command, or why there is none).
     """
     orm.ready()
@@ -189,7 +203,11 @@ def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFra
     with database_errors():
         rows = [_made(row) for row in found.prefetch_related("undone_by")[:limit]]
     listed = [
-        {**{name: getattr(row, name) for name in COLUMNS if name != "undo"}, "undo": row.how_to_undo}
+        {
+            **{name: getattr(row, name) for name in COLUMNS},
+            "checked": str(row.checked),
+            "undo": row.how_to_undo,
+        }
         for row in rows
     ]
     return pd.DataFrame(listed, columns=list(COLUMNS)).astype(COLUMNS)
@@ -197,7 +215,7 @@ def latest(*, limit: int = 50, action: str = "", target: str = "") -> pd.DataFra
 
 def _made(row: Row) -> Receipt:
     taken_back = [other.pk for other in row.undone_by.all() if other.state in ("done", "partly")]
-    values = {f.name: getattr(row, f.name) for f in fields(Receipt) if f.name not in ("undoes", "undone_by")}
+    values = {f.name: getattr(row, f.name) for f in fields(Receipt) if f.name not in MADE}
     if row.state == "started":
         values["outcome"] = _unfinished(row.process)
     return Receipt(**values, undoes=row.undoes_id, undone_by=max(taken_back, default=None))

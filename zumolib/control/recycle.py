@@ -13,6 +13,7 @@ from zumolib.control import fleet, remote
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -31,6 +32,7 @@ class Recycle(Plan):
     """New processes for old ones; no task is interrupted."""
 
     action = "recycle"
+    no_way_back = "a process that ended does not come back, and the new ones do the same work"
 
     old: Mapping[str, tuple[int, ...]]  # process ids by worker
 
@@ -74,7 +76,7 @@ class Recycle(Plan):
                 break
         return answers[0]
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The workers list none of the old processes."""
 
         def look() -> bool:
@@ -83,7 +85,10 @@ class Recycle(Plan):
             run.after["old_processes_left"] = left
             return not any(left.values())
 
-        return remote.seen(look, END_SECONDS)
+        effect = remote.seen(look, END_SECONDS)
+        left = sum(map(len, run.after["old_processes_left"].values()))
+        old = sum(len(self.old[node]) for node in run.succeeded)
+        return Observation.of(effect, f"{old - left:,} of {old:,} old processes are gone")
 
     def _has(self, node: str, processes: int) -> bool:
         return len(_pids(fleet.snapshot(self.app, nodes=[node]), node)) == processes

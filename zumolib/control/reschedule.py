@@ -16,6 +16,7 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.control.when import FIRINGS, When
 from zumolib.errors import InputError
+from zumolib.receipts.observation import UNTIL_EDITED, Observation
 from zumolib.rows import UNKNOWN
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ class Reschedule(Plan):
         run.after |= entry.change(self.name, dict(self.before), edit, columns=entry.TIMES)
         run.step(self.name, f"now {self.when.text}")
 
-    def verify(self, run: Run) -> bool | None:
-        """The row says so, and so does the schedule that beat makes of it."""
+    def verify(self, run: Run) -> Observation:
+        """The row says so."""
         row = entry.find(self.name)
-        return When.of(row) == self.when
+        there = When.of(row)
+        return Observation.of(there == self.when, f"the entry's row says {there.text}", lasting=UNTIL_EDITED)
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """Back to the old times."""

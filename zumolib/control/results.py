@@ -16,11 +16,13 @@ import redis
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import BrokerError, InputError
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
 
 PAGE = 1_000  # keys in one round trip
+MB = 2**20
 DAY = 86_400  # seconds: the expiry where the app has none, as Celery's own default
 ROOM = 0.75  # of the memory limit: how full it may be after the oldest were deleted
 UNFINISHED = (b"STARTED", b"RETRY", b"PENDING", b"RECEIVED")
@@ -86,6 +88,9 @@ class Expire(Plan):
     """An expiry for results that have none."""
 
     action = "expire results"
+    no_way_back = (
+        "an expiry is not taken off again, since nobody knows which results are still wanted; fetch those now"
+    )
 
     keys: tuple[bytes, ...]
     seconds: int
@@ -98,9 +103,14 @@ class Expire(Plan):
             for key, set_ in zip(page, done, strict=True):
                 run.step(_id(self.app, key), "expires" if set_ else "gone meanwhile, or has one")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """None of them is without one."""
-        return not any(found.expires is None for found in all_of(self.app) if found.key in set(self.keys))
+        keys = set(self.keys)
+        left = sum(found.expires is None for found in all_of(self.app) if found.key in keys)
+        what = f"{left:,} of {len(keys):,} results are without an expiry"
+        return Observation.of(
+            not left, what, lasting="a task that writes its result again sets its own expiry"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,6 +118,7 @@ class Delete(Plan):
     """A deletion of the oldest results."""
 
     action = "delete results"
+    no_way_back = "a deleted result is gone; where it is wanted, call its task again: `zumo call`"
 
     keys: tuple[bytes, ...]
     goal: int  # bytes in use afterwards
@@ -118,11 +129,15 @@ class Delete(Plan):
             for key, deleted in zip(page, done, strict=True):
                 run.step(_id(self.app, key), "deleted" if deleted else "gone meanwhile")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The server says that it uses less than its limit."""
         told = client(self.app).info("memory")
         run.after |= {name: told[name] for name in ("used_memory", "maxmemory")}
-        return bool(told["used_memory"] < told["maxmemory"]) if told["maxmemory"] else True
+        used, limit = told["used_memory"] / MB, told["maxmemory"] / MB
+        if not limit:
+            return Observation.of(None, f"the server uses {used:,.1f} MB and has no memory limit any more")
+        what = f"the server uses {used:,.1f} of {limit:,.1f} MB"
+        return Observation.of(used < limit, what, lasting="until new results fill it")
 
 
 def expire(app: Celery, *, seconds: float | None = None) -> Expire:

@@ -13,6 +13,7 @@ from zumolib.control.pause import consuming, queues_frame
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -35,7 +36,7 @@ class Resume(Plan):
             run.step(answer.node, answer.text, ok=answer.ok)
         run.after["consuming"] = run.succeeded
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """All of them list the queue."""
         return consuming(self.app, self.queue, run.succeeded, expected=True)
 

@@ -23,6 +23,7 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import HistoryError, InputError, ZumoError
 from zumolib.history import History
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -65,6 +66,7 @@ class Retry(Plan):
     """Failed tasks to be sent again. The new ids are fixed, so that the receipt names them beforehand."""
 
     action = "retry"
+    no_way_back = "a message that was sent cannot be called back; revoke the new tasks: `zumo revoke ID`"
 
     tasks: tuple[Again, ...] = field(repr=False)
     refused: pd.DataFrame = field(repr=False)  # id, name, reason
@@ -85,10 +87,10 @@ class Retry(Plan):
             run.step(task.id, f"sent as {task.new_id}")
             run.after[task.id] = task.new_id
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The broker or workers have them; unknown on a broker that shows nothing and confirms nothing."""
         ids = [task.new_id for task in self.tasks if task.id in run.after]
-        return sending.taken(self.app, ids, {*self.preview["queue"]})
+        return sending.observed(sending.taken(self.app, ids, {*self.preview["queue"]}), len(ids))
 
 
 def plan(app: Celery, ids: Iterable[str], *, again: bool = False, to: str | None = None) -> Retry:

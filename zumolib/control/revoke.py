@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import signal as signals
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import peek
-from zumolib.control import fleet, remote
+from zumolib import peek, wildcards
+from zumolib.control import fleet, identity, remote
 from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts.observation import Observation, of_nodes
 
 if TYPE_CHECKING:
     from celery import Celery
 
 STATES = ("active", "reserved", "scheduled", "queued")
-UNKNOWN = "unknown"  # asked for by id, and neither a worker nor a readable queue has it
+UNKNOWN = "unknown"  # asked for by id, and nobody knows it
+ANYWAY = "if it may be on its way, revoke it all the same by --anyway"
+AGAIN = "if this id was sent again, revoke it all the same by --anyway"
+REFUSED = {"id": "str", "name": "str", "reason": "str"}
 MOST_QUEUED = 100_000  # messages of one queue that are looked through
 TERMINATE_SECONDS = 5.0  # until a terminated process is gone
 BATCH = 1_000  # ids in one command
 
 IN_MEMORY = (
-    "workers remember a revoke in memory: one that restarts without --statedb, when no other is there to "
+    "a worker without --statedb remembers a revoke in memory: one that restarts, when no other is there to "
     "tell it, runs the task"
 )
 NO_PROOF = "a state of REVOKED is no proof that a task did not run"
@@ -41,12 +44,15 @@ class Revoke(Plan):
     """A revoke of certain tasks, told to all workers."""
 
     action = "revoke"
+    no_way_back = "workers do not forget a revoke; call the task again, under a new id: `zumo call`"
 
     ids: tuple[str, ...]
     terminate: bool
     signal: str
     nodes: tuple[str, ...]  # workers whose word is waited for
     running: frozenset[str]  # ids that ran when it was planned
+    strangers: frozenset[str]  # ids that nobody knows
+    refused: pd.DataFrame = field(repr=False)  # id, name, reason
 
     def carry_out(self, run: Run) -> None:
         """Tell every worker, in batches."""
@@ -67,22 +73,48 @@ class Revoke(Plan):
         if silent := sorted(set(self.nodes) - answered):
             run.notes.append(SILENT.format(", ".join(silent)))
 
-    def verify(self, run: Run) -> bool | None:
-        """Every worker that answered has the ids on its list; what was to end runs no more."""
+    def verify(self, run: Run) -> Observation:
+        """How many workers have the ids on their list, and whether what was to end still runs."""
         nodes = run.after.get("workers") or []
         wanted = set(run.succeeded)
         if not nodes:
-            return None
-        listed = remote.ask(self.app, {"revoked": {}}, nodes=nodes)["revoked"]
-        known = all(wanted <= set(listed.get(node) or ()) for node in nodes)
-        if not self.terminate or not known:
-            return known
+            return Observation.of(None, "no worker answered")
+        said = remote.ask(self.app, {"revoked": {}, "stats": {}}, nodes=nodes)
+        holding = [node for node in nodes if wanted <= set(said["revoked"].get(node) or ())]
+        told = {*self.nodes, *nodes}
+        what = of_nodes(len(holding), len(told), "hold the revoke")
+        lasting = _lasting({node: said["stats"].get(node) or {} for node in nodes})
+        if len(holding) < len(nodes):
+            return Observation.of(False, what, lasting=lasting)
+        if self.terminate:
+            left = self._still_run(nodes, wanted)
+            if left:
+                return Observation.of(False, f"{what}; {left:,} of these tasks still run", lasting=lasting)
+            what += ", and none of these tasks runs"
+        if self.strangers >= wanted:
+            these = "this id" if len(wanted) == 1 else "these ids"
+            return Observation.of(None, f"{what}, and nobody knows {these}", lasting=lasting)
+        return Observation.of(True if len(holding) == len(told) else None, what, lasting=lasting)
+
+    def _still_run(self, nodes: Sequence[str], wanted: set[str]) -> int:
+        """How many of the tasks still run after a while."""
+        left = set(wanted)
 
         def ended() -> bool:
             said = remote.ask(self.app, {"active": {}}, nodes=nodes)["active"]
-            return not wanted & {item["id"] for items in said.values() for item in items}
+            left.intersection_update({item["id"] for items in said.values() for item in items})
+            return not left
 
-        return remote.seen(ended, TERMINATE_SECONDS)
+        remote.seen(ended, TERMINATE_SECONDS)
+        return len(left)
+
+
+def _lasting(stats: Mapping[str, Mapping[str, Any]]) -> str:
+    """How long workers remember a revoke, as they say."""
+    forgetful = sorted(node for node, said in stats.items() if not said.get("revokes_kept"))
+    if not forgetful:
+        return "kept on disk, so it outlasts a restart"
+    return f"until each restarts; {', '.join(forgetful)} may not keep it on disk"
 
 
 def plan(
@@ -99,13 +131,14 @@ def plan(
     signal: str = "TERM",
     nodes: Sequence[str] | None = None,
     seen: Fleet | None = None,
+    anyway: bool = False,
 ) -> Revoke:
     """Plan a revoke of the tasks that match everything that is given.
 
     Parameters
     ----------
     ids
-        Tasks by id, whether or not they are found; without them, what is found by the filters.
+        Tasks by id; without them, what is found by the filters.
     name, queue, worker
         Names, ``*`` and ``?`` standing for anything.
     state
@@ -121,6 +154,8 @@ def plan(
         Workers that are known, from heartbeats; None asks everybody and waits a second.
     seen
         A snapshot to use instead of taking one.
+    anyway
+        Also ids that nobody knows, as a task on its way may have, and those whose task has ended.
 
     Raises
     ------
@@ -130,6 +165,7 @@ def plan(
         The broker does not answer.
     """
     wanted = list(dict.fromkeys(ids)) if ids is not None else None
+    identity.check(wanted or ())
     states = _states(state)
     filters = {"name": name, "queue": queue, "worker": worker, "older": older, "args": args, "state": state}
     if wanted is None and all(value is None for value in filters.values()):
@@ -144,34 +180,57 @@ def plan(
         chosen = chosen[chosen["id"].isin(wanted)]
     for column, pattern in (("name", name), ("queue", queue), ("worker", worker)):
         if pattern is not None:
-            fits = [isinstance(v, str) and fnmatchcase(v, pattern) for v in chosen[column]]
-            chosen = chosen[pd.Series(fits, index=chosen.index, dtype=bool)]
+            fitting = [wildcards.fits(value, pattern) for value in chosen[column]]
+            chosen = chosen[pd.Series(fitting, index=chosen.index, dtype=bool)]
     if older is not None:
         chosen = chosen[chosen["age"].ge(older).fillna(value=False)]
     if args is not None:
         chosen = chosen[chosen["args"].fillna("").str.contains(args, regex=False)]
     only_ids = wanted is not None and all(value is None for value in filters.values())
+    refused: list[tuple[str, str | None, str]] = []
     if wanted is not None and only_ids:
         missing = [task_id for task_id in wanted if task_id not in set(chosen["id"])]
-        strangers = pd.DataFrame({"id": missing, "state": UNKNOWN}).reindex(columns=list(fleet.TASKS))
-        chosen = pd.concat([chosen, strangers.astype(fleet.TASKS)]) if missing else chosen
+        rows, refused = _missing(app, missing, anyway=anyway) if missing else ([], [])
+        others = pd.DataFrame(rows, columns=list(fleet.TASKS)).astype(fleet.TASKS)
+        chosen = pd.concat([chosen, others]) if rows else chosen
     preview = chosen.drop_duplicates("id").reset_index(drop=True)
-    verb = f"terminate ({signal})" if terminate else "revoke"
-    count = "1 task" if len(preview) == 1 else f"{len(preview):,} tasks"
     return Revoke(
         app=app,
         target=_target(preview, filters),
-        summary=f"{verb} {count}{_by_state(preview)}",
+        summary=_summary(preview, refused, terminate=terminate, signal=signal),
         preview=preview,
-        caveats=_caveats(app, preview, now, states, terminate=terminate),
-        asked={"ids": wanted, **filters, "terminate": terminate, "signal": signal},
+        caveats=_caveats(app, preview, now, states, refused, terminate=terminate),
+        asked={"ids": wanted, **filters, "terminate": terminate, "signal": signal, "anyway": anyway},
         before={"states": preview["state"].value_counts().to_dict()},
         ids=tuple(preview["id"]),
         terminate=terminate,
         signal=signal,
         nodes=now.replied,
         running=frozenset(preview.loc[preview["state"] == "active", "id"]),
+        strangers=frozenset(preview.loc[preview["state"] == UNKNOWN, "id"]),
+        refused=pd.DataFrame(refused, columns=list(REFUSED)).astype(REFUSED),
     )
+
+
+def _missing(
+    app: Celery, ids: Sequence[str], *, anyway: bool
+) -> tuple[list[dict[str, Any]], list[tuple[str, str | None, str]]]:
+    """Rows of ids that no worker names and that are revoked all the same, and those that are refused."""
+    found, nobody = identity.traces(app, ids)
+    rows: list[dict[str, Any]] = []
+    refused: list[tuple[str, str | None, str]] = []
+    for task_id in ids:
+        trace = found.get(task_id)
+        if trace is None and not anyway:
+            refused.append((task_id, None, f"{nobody}; {ANYWAY}"))
+        elif trace is not None and trace.ended and not anyway:
+            why = f"it has ended ({trace.state}, says the {trace.source}); {AGAIN}"
+            refused.append((task_id, trace.name, why))
+        elif trace is None:
+            rows.append({"id": task_id, "state": UNKNOWN})
+        else:
+            rows.append({"id": task_id, "state": trace.state, "name": trace.name, "queue": trace.queue})
+    return rows, refused
 
 
 def candidates(
@@ -188,7 +247,7 @@ def candidates(
     held = held[held["state"].isin(states)]
     if "queued" not in states or not peek.allowed(app):
         return held.reset_index(drop=True)
-    names = [q for q in app.amqp.queues if queue is None or fnmatchcase(q, queue)]
+    names = [q for q in app.amqp.queues if queue is None or wildcards.fits(q, queue)]
     rows = [
         {
             "id": lying.id,
@@ -230,15 +289,37 @@ def _target(preview: pd.DataFrame, filters: dict[str, Any]) -> str:
     return str(names[0]) if len(names) == 1 else str(filters["name"] or f"{len(preview)} tasks")
 
 
-def _by_state(preview: pd.DataFrame) -> str:
-    counts = preview["state"].value_counts()
+def _summary(
+    preview: pd.DataFrame, refused: Sequence[tuple[str, str | None, str]], *, terminate: bool, signal: str
+) -> str:
+    """How many are revoked and how many ended; where nothing runs nothing is ended, whatever was asked."""
+    if refused and preview.empty:
+        return f"revoke none of {len(refused):,} tasks, as {refused[0][0]}: {refused[0][2]}"
+    running = int((preview["state"] == "active").sum()) if terminate else 0
     names = preview["name"].dropna().unique()
     of = f" of {names[0]}" if len(names) == 1 else ""
-    return of + (f": {', '.join(f'{n:,} {state}' for state, n in counts.items())}" if len(counts) else "")
+    if not running:
+        count = "1 task" if len(preview) == 1 else f"{len(preview):,} tasks"
+        return f"revoke {count}{of}{_by_state(preview)}"
+    ended = f"terminate {running:,} running ({signal})"
+    waiting = len(preview) - running
+    others = preview[preview["state"] != "active"]
+    return f"{ended}, revoke {waiting:,} waiting{of}{_by_state(others)}" if waiting else f"{ended}{of}"
+
+
+def _by_state(preview: pd.DataFrame) -> str:
+    counts = preview["state"].value_counts()
+    return f": {', '.join(f'{n:,} {state}' for state, n in counts.items())}" if len(counts) else ""
 
 
 def _caveats(
-    app: Celery, preview: pd.DataFrame, now: Fleet, states: Sequence[str], *, terminate: bool
+    app: Celery,
+    preview: pd.DataFrame,
+    now: Fleet,
+    states: Sequence[str],
+    refused: Sequence[tuple[str, str | None, str]],
+    *,
+    terminate: bool,
 ) -> tuple[str, ...]:
     found = [IN_MEMORY, NO_PROOF]
     if terminate:
@@ -251,4 +332,6 @@ def _caveats(
         found.append(SILENT.format(", ".join(now.silent)))
     if (preview["state"] == UNKNOWN).any():
         found.append("an unknown id turns REVOKED although no such task may exist")
+    if refused:
+        found.append(f"{len(refused):,} are refused, as {refused[0][0]}: {refused[0][2]}")
     return tuple(found)

@@ -12,6 +12,7 @@ from zumolib import peek
 from zumolib.conf import hide
 from zumolib.control import remote
 from zumolib.errors import BrokerError
+from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -72,6 +73,17 @@ def confirmed(app: Celery) -> bool | None:
     """
     options = app.conf.broker_transport_options or {}
     return True if peek.allowed(app) or options.get("confirm_publish") else None
+
+
+def observed(arrived: bool | None, count: int) -> Observation:
+    """What is known of messages that were sent."""
+    messages = "the message" if count == 1 else f"all {count:,} messages"
+    if arrived is None:
+        return Observation.of(None, f"this broker does not say whether it has {messages}")
+    what = "or workers have" if count > 1 else "has"
+    return Observation.of(
+        arrived, f"the broker {what} {messages}", lasting="until a worker takes what was sent"
+    )
 
 
 def taken(app: Celery, ids: Collection[str], queues: Collection[str]) -> bool | None:

@@ -11,6 +11,7 @@ from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
 from zumolib.control.pool import there
 from zumolib.control.run import Run
+from zumolib.receipts.observation import Observation, of_nodes
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -23,6 +24,7 @@ class Shutdown(Plan):
     """An end of workers: they finish what runs and take nothing more."""
 
     action = "shutdown"
+    no_way_back = "a worker that ended cannot be started through the broker; start it where it ran"
 
     nodes: tuple[str, ...]
 
@@ -34,7 +36,7 @@ class Shutdown(Plan):
             else:
                 run.step(answer.node, answer.text, ok=answer.ok)
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """They stay silent, or are busy finishing, which cannot be told from outside."""
 
         def look() -> bool:
@@ -42,7 +44,10 @@ class Shutdown(Plan):
             run.after["still_there"] = sorted(said)
             return not said
 
-        return remote.seen(look, SHUTDOWN_SECONDS) or None
+        silent = remote.seen(look, SHUTDOWN_SECONDS)
+        left = len(run.after["still_there"])
+        what = of_nodes(len(self.nodes) - left, len(self.nodes), "do not reply any more")
+        return Observation.of(silent or None, what, lasting="until something starts them again")
 
 
 def plan(app: Celery, workers: Sequence[str], *, seen: Fleet | None = None) -> Shutdown:

@@ -15,6 +15,7 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.control.when import When
 from zumolib.errors import ZumoError
+from zumolib.receipts.observation import UNTIL_EDITED, Observation
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -53,9 +54,12 @@ class Switch(Plan):
         late = entry.due_at_once(row, When.of(row), remembered, datetime.now(UTC))
         return None if late else remembered
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """The rows say so."""
-        return all(entry.find(name).enabled is self.on for name in run.succeeded)
+        agreed = sum(entry.find(name).enabled is self.on for name in run.succeeded)
+        total = len(run.succeeded)
+        what = f"{agreed:,} of {total:,} {'row' if total == 1 else 'rows'} {'enabled' if self.on else 'disabled'}"
+        return Observation.of(agreed == total, what, lasting=UNTIL_EDITED)
 
     def way_back(self, run: Run) -> dict[str, Any] | None:
         """The other way round, with the last dispatches, which a disabled row forgets."""

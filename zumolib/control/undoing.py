@@ -60,13 +60,8 @@ def undo(app: Celery, pk: int, *, reason: str = "", actor: str = "", allow: bool
 
 
 def _why(made: Receipt) -> str:
-    match made.action:
-        case "call" | "run now" | "retry":
-            return "a task that was sent can be revoked: `zumo revoke ID`"
-        case "revoke":
-            return "workers forget a revoke only when they restart; call the task anew"
-        case "purge":
-            return "what was purged is gone"
-        case "shutdown":
-            return "start the worker again"
-    return "nothing of it was done"
+    """The reason that the action gave for itself, and what was done."""
+    if made.state == "started":
+        return f"it has no end on record: {made.outcome}"
+    reason = made.no_way_back or "its receipt gives no reason"
+    return f"{reason} (what was done: {made.outcome})"

@@ -14,10 +14,15 @@ from zumolib.receipts.models import Receipt
 class ReceiptAdmin(admin.ModelAdmin):
     """A list of the actions, and each with all that is known of it."""
 
-    list_display = ("id", "started_at", "actor", "action", "target", "state", "verified", "reason")
-    list_filter = ("action", "state", "verified")
+    list_display = ("id", "started_at", "actor", "action", "target", "state", "checked", "reason")
+    list_filter = ("action", "state", "verdict")
     search_fields = ("target", "summary", "actor", "reason", "outcome")
     date_hierarchy = "started_at"
+
+    @admin.display(description="checked", ordering="verdict")
+    def checked(self, row: Receipt) -> str:
+        """What was observed, in the words of every other place."""
+        return str(row.checked)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only actions write receipts."""

@@ -8,6 +8,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from zumolib.errors import ControlError
+from zumolib.receipts.observation import NOT_VERIFIED, UNKNOWN, VERIFIED, Observation
 
 
 class Receipts(models.QuerySet):
@@ -38,6 +39,13 @@ class Receipt(models.Model):
         CANCELLED = "cancelled", "cancelled before its end"
         FAILED = "failed", "failed"
 
+    class Verdict(models.TextChoices):
+        """Whether its effect was seen afterwards."""
+
+        SEEN = VERIFIED, VERIFIED
+        NOT_SEEN = NOT_VERIFIED, NOT_VERIFIED
+        CANNOT_TELL = UNKNOWN, UNKNOWN
+
     # The plan's own id: a plan is applied once.
     plan = models.UUIDField(unique=True, editable=False)
     action = models.CharField(max_length=40)
@@ -50,7 +58,10 @@ class Receipt(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True, help_text="UTC.")
     state = models.CharField(max_length=10, choices=State, default=State.STARTED)
     outcome = models.TextField(blank=True, help_text="What came of it.")
-    verified = models.BooleanField(null=True, blank=True, help_text="Seen afterwards; empty: not checked.")
+    verdict = models.CharField(max_length=12, blank=True, choices=Verdict, help_text="Empty: nobody looked.")
+    observed = models.TextField(blank=True, help_text="What was seen afterwards.")
+    observed_at = models.DateTimeField(null=True, blank=True, help_text="UTC.")
+    lasting = models.TextField(blank=True, help_text="How long that can be relied on.")
     asked = models.JSONField(encoder=DjangoJSONEncoder, default=dict, help_text="Masked.")
     affected = models.JSONField(encoder=DjangoJSONEncoder, default=list, help_text="Rows of the preview.")
     affected_count = models.PositiveIntegerField(default=0)
@@ -59,6 +70,7 @@ class Receipt(models.Model):
     steps = models.JSONField(encoder=DjangoJSONEncoder, default=list, help_text="Outcome by target.")
     caveats = models.JSONField(default=list, help_text="What the action cannot guarantee.")
     undo = models.JSONField(encoder=DjangoJSONEncoder, null=True, blank=True, help_text="The way back.")
+    no_way_back = models.TextField(blank=True, help_text="Why there is none.")
     undoes = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
@@ -72,6 +84,13 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.summary}"
+
+    @property
+    def checked(self) -> Observation:
+        """What was observed afterwards, as one record."""
+        return Observation(
+            self.verdict or UNKNOWN, self.observed or "nobody looked", self.observed_at, self.lasting
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Insert; a row that is there is never saved again."""

@@ -111,7 +111,7 @@ class Bench:
         """Ask the same checks afresh; after a cure, until they find nothing or a while has passed."""
         while True:
             self.last = self.scene(**self.asked)
-            made = _diagnose(self.trouble, self.last)
+            made = _diagnose(self.trouble, self.last).still(cures.unhelped)
             if not made.findings or time.monotonic() > cures.settled_by:
                 return made
             time.sleep(POLL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,9 +13,11 @@ import pandas as pd
 from zumolib import control
 from zumolib.checks import BY_ID, Finding, diagnose
 from zumolib.conf import conf
-from zumolib.control import by_hand, limits, pool, recycle, results, resume, switch
+from zumolib.control import by_hand, limits, recycle, relief, remote, results, resume, switch
 from zumolib.control.by_hand import ByHand
 from zumolib.errors import ControlError, InputError, ZumoError
+from zumolib.receipts.observation import NOT_VERIFIED
+from zumolib.runbooks.attempts import MARK, Attempt, next_suspect, without_effect
 from zumolib.stack import probes, service
 from zumolib.stack.programs import write_configuration
 
@@ -35,6 +37,17 @@ class Step:
 
     finding: Finding
     make: Callable[[], Plan]
+    tried: Attempt | None = None  # what did not help before; this is then not done again
+
+    @property
+    def advice(self) -> str:
+        """What is left where a cure did not help: what was tried, and the next suspect."""
+        return f"not repeated: {self.tried} did not help. {next_suspect(self.finding)}"
+
+    def plan(self) -> Plan:
+        """The action, which notes the finding, so that a later run knows what was tried against it."""
+        made = self.make()
+        return replace(made, asked={**made.asked, MARK: str(self.finding)})
 
 
 @dataclass
@@ -46,14 +59,18 @@ class Cures:
     settled_by: float = 0.0  # monotonic time until which effects may still come
     receipts: list[Receipt] = field(default_factory=list)
     undone: list[tuple[str, str, str]] = field(default_factory=list)  # what, state, why
+    unhelped: list[Finding] = field(default_factory=list)  # after whose cure the effect was not seen
 
     @property
     def preview(self) -> pd.DataFrame:
         """One row an action: ``cause``, ``what will be done``, ``affects`` (things), ``cannot guarantee``."""
         rows = []
         for step in self.steps:
+            if step.tried is not None:
+                rows.append((str(step.finding), step.advice, 0, ""))
+                continue
             try:
-                plan = step.make()
+                plan = step.plan()
                 rows.append((str(step.finding), plan.summary, len(plan.preview), "; ".join(plan.caveats)))
             except ZumoError as error:
                 rows.append((str(step.finding), f"not possible yet: {error}", 0, ""))
@@ -77,21 +94,33 @@ class Cures:
         if confirmed and self.steps and not reason.strip():
             raise InputError("reason is empty: write in the parameters why this is done, then run again")
         for step in self.steps if confirmed else ():
+            if step.tried is not None:
+                self.undone.append((str(step.finding), "for you", step.advice))
+                continue
             try:
-                plan = step.make()
+                plan = step.plan()
                 if isinstance(plan, ByHand) and not plan.patience:
                     self.undone.append((plan.summary, "for you", "run it, then run this notebook again"))
                 elif not plan.preview.empty:
-                    self.receipts.append(control.apply(plan, reason=reason, allow=True))
+                    made = control.apply(plan, reason=reason, allow=True)
+                    self.receipts.append(made)
+                    if made.checked.verdict == NOT_VERIFIED:
+                        self.unhelped.append(_still(step.finding, made))
             except ControlError as error:
                 self.undone.append((str(step.finding), "failed", str(error)))
             except ZumoError as error:
                 self.undone.append((str(step.finding), "failed", f"{error} (nothing was changed)"))
         if self.receipts:
             self.settled_by = self.settle()
-        rows = [(made.summary, made.state, made.outcome, made.how_to_undo) for made in self.receipts]
+        rows = [(m.summary, m.state, f"{m.outcome}; {m.checked}", m.how_to_undo) for m in self.receipts]
         rows += [(what, state, why, "") for what, state, why in self.undone]
         return pd.DataFrame(rows, columns=list(OUTCOME))
+
+
+def _still(finding: Finding, made: Receipt) -> Finding:
+    """The finding, with what was observed after its cure."""
+    saw = f"receipt {made.id} did not help: {made.checked.observed}"
+    return replace(finding, saw=saw, hint=next_suspect(finding))
 
 
 def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Iterator[Step]:
@@ -99,7 +128,7 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
     app, facts = bench.app, finding.facts
 
     def step(make: Callable[[], Plan]) -> Step:
-        return Step(finding, make)
+        return Step(finding, make, without_effect(finding))
 
     match finding.id:
         case "broker-unreachable" | "broker-refuses-login" | "broker-refuses-vhost" | "results-unreachable":
@@ -109,7 +138,11 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
         case "beat-stopped":
             yield step(lambda: _process(bench, "beat", finding, patience))
         case "workers-busy" | "prefetch-held":
-            yield step(lambda: pool.grow(app, [facts["worker"]], MORE_PROCESSES))
+            yield step(
+                lambda: relief.plan(
+                    app, facts["worker"], MORE_PROCESSES, queues=facts["queues"], tasks=facts["tasks"]
+                )
+            )
         case "queue-paused":
             yield step(lambda: resume.plan(app, finding.subject, nodes=bench.workers))
         case "queue-unconsumed":
@@ -117,8 +150,8 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
         case "task-unregistered":
             if facts["here"]:
                 yield step(lambda: _process(bench, "worker", finding, patience))
-            elif facts["entries"]:
-                yield step(lambda: switch.plan(app, facts["entries"], on=False))
+            elif facts["entries"] and facts["everywhere"]:
+                yield step(lambda: _switch_off(bench, finding))
         case "rate-limited":
             # A new start brings the code's rate back and frees what is held. Setting the rate first would
             # only hide those: they stay with the old one, and workers tell of the new one alone.
@@ -134,6 +167,19 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
             yield step(lambda: results.expire(app))
         case "results-memory-limit":
             yield step(lambda: results.delete_oldest(app))
+
+
+def _switch_off(bench: Bench, finding: Finding) -> Plan:
+    """Entries of a task that no worker knows, after each worker that could take it was asked once more."""
+    workers = finding.facts["workers"]
+    said = remote.ask(bench.app, {"registered": {"builtins": True}}, nodes=workers)["registered"]
+    lists = {node: {str(line).partition(" [")[0] for line in said.get(node) or ()} for node in workers}
+    unclear = [node for node, names in lists.items() if not names or finding.subject in names]
+    if unclear:
+        raise InputError(
+            f"{', '.join(unclear)} did not say that it does not know {finding.subject}; nothing is disabled"
+        )
+    return switch.plan(bench.app, finding.facts["entries"], on=False)
 
 
 def _server(bench: Bench, trouble: str, patience: float) -> Plan:

@@ -66,7 +66,10 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
         ),
         Program(
             "worker",
-            (*celery, "worker", f"--loglevel={conf.CELERY_LOGLEVEL}"),
+            (
+                *(*celery, "worker", f"--loglevel={conf.CELERY_LOGLEVEL}"),
+                *("--statedb", str(home / "run" / "revokes")),
+            ),
             stop_seconds=10,
             environment={"ZUMO_SOLE_WORKER": "true"},
         ),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
+from zumolib.receipts.observation import Observation
 from zumolib.stack import probes
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Start(Plan):
     """A start of one service; one that runs is ended first."""
 
     action = "start"
+    no_way_back = (
+        "the process that ran before has ended; stop the service by `zumo down` where it is not wanted"
+    )
 
     service: str
     supervisor: Supervisor = field(repr=False)
@@ -49,9 +53,10 @@ class Start(Plan):
         else:
             run.step(self.service, "works")
 
-    def verify(self, run: Run) -> bool | None:
+    def verify(self, run: Run) -> Observation:
         """It does its work."""
-        return self.works()
+        effect = self.works()
+        return Observation.of(effect, f"{self.service} {'does' if effect else 'does not do'} its work")
 
 
 def plan(

@@ -3,7 +3,7 @@
 ::
 
     from zumolib import widgets
-    widgets.revoke(name="ats.tasks.*", state="active", terminate=True)
+    widgets.revoke(name="ats.tasks.*", state="active")
 
 Every argument fills in a field and can be changed there. Nothing happens before a person has seen exactly
 what is affected and has pressed the button; where no person is (papermill, a report) and where

@@ -25,7 +25,10 @@ def grid(
     select: bool = False,
     high: int = HIGH,
 ) -> w.DOMWidget:
-    """A frame as a table that sorts by a click on a heading and filters by typing.
+    """A frame as a table that sorts by a click on a heading and, where nothing is taken from it, filters by typing.
+
+    A table to choose from has no filter of its own: what it shows is what the panel's filters found, and what
+    an action on all takes.
 
     Its rows are drawn as they are scrolled to, so that 100,000 of them stay quick. Times and durations
     are shown as people say them and sorted as what they are.
@@ -53,7 +56,12 @@ def grid(
         **({"scroller": True, "scrollY": f"{high}px", "scrollCollapse": True} if len(frame) > 12 else {}),
         classes="compact hover order-column zumo-rows",
         style="width:100%;margin:0",
-        layout={"topStart": "info", "topEnd": "search", "bottomStart": None, "bottomEnd": None},
+        layout={
+            "topStart": "info",
+            "topEnd": None if select else "search",
+            "bottomStart": None,
+            "bottomEnd": None,
+        },
         language={
             "info": "_TOTAL_ found",
             "infoFiltered": "of _MAX_",

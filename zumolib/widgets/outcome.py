@@ -10,6 +10,7 @@ import pandas as pd
 
 from zumolib import control
 from zumolib.errors import ControlError
+from zumolib.receipts.observation import NOT_VERIFIED, VERIFIED
 from zumolib.widgets import background, markup
 from zumolib.widgets.style import classed
 
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
 
     from zumolib.control import Receipt
 
-SIGNS = {"done": "✓", "partly": "◐", "cancelled": "■", "failed": "✗", "started": "…"}
-KINDS = {"done": "good", "partly": "fair", "cancelled": "fair", "failed": "bad", "started": "fair"}
-VERIFIED = {
-    True: "verified: the effect was seen",
-    False: "NOT verified: the effect was not seen",
-    None: "not verified: the effect cannot be seen from here",
-}
+# What a receipt's state and verdict come to, at a glance: only what was done and seen is a success.
+SIGNS = {"done": "?", "partly": "◐", "cancelled": "■", "failed": "✗", "started": "…"}
+KINDS = {"done": "fair", "partly": "fair", "cancelled": "fair", "failed": "bad", "started": "fair"}
+SEEN = {VERIFIED: ("✓", "good"), NOT_VERIFIED: ("!", "bad")}
 MOST_STEPS = 20
 
 
@@ -84,17 +82,20 @@ def page(receipt: Receipt, *, zone: str) -> str:
         "when": markup.said(pd.Timestamp(receipt.started_at), zone=zone) + f" {zone}"
         + (f", took {took.total_seconds():.1f} s" if took else ""),
         "why": receipt.reason or "no reason was given",
-        "checked": VERIFIED[receipt.verified],
+        "checked": str(receipt.checked),
         "undo": receipt.how_to_undo,
     }  # fmt: skip
+    sign, kind = SIGNS[receipt.state], KINDS[receipt.state]
+    if receipt.state == "done":
+        sign, kind = SEEN.get(receipt.checked.verdict, (sign, kind))
     rows = "".join(
         f"<dt>{markup.html(name)}</dt><dd>{markup.html(text)}</dd>" for name, text in facts.items()
     )
     failed = [step for step in receipt.steps if not step["ok"]][:MOST_STEPS]
     steps = "".join(f"<li>{markup.html(s['target'])}: {markup.html(s['outcome'])}</li>" for s in failed)
     return (
-        f'<div class="zumo-receipt zumo-{KINDS[receipt.state]}" data-receipt="{receipt.id}">'
-        f'<div class="zumo-verdict">{SIGNS[receipt.state]} {markup.html(receipt.summary, 500)}: '
+        f'<div class="zumo-receipt zumo-{kind}" data-receipt="{receipt.id}">'
+        f'<div class="zumo-verdict">{sign} {markup.html(receipt.summary, 500)}: '
         f"{markup.html(receipt.outcome, 500)}</div>"
         f'<div class="zumo-number">receipt {receipt.id}</div>'
         f"<dl>{rows}</dl>" + (f"<ul>{steps}</ul>" if steps else "") + "</div>"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import pandas as pd
 
-from zumolib import control
+from zumolib import control, wildcards
 from zumolib.conf import conf
 from zumolib.history import History
 from zumolib.widgets import fields, markup, times
@@ -54,8 +53,7 @@ class Retry(Choosing):
         found = found.rename(columns={"task_id": "id"})[list(COLUMNS)]
         name = values["name"]
         if name:
-            pattern = name if "*" in name else f"*{name}*"
-            matching = [fnmatchcase(str(known), pattern) for known in found["name"]]
+            matching = [wildcards.contains(known, name) for known in found["name"]]
             found = found[pd.Series(matching, index=found.index, dtype=bool)]  # none too, where none failed
         if values["error"]:
             found = found[

@@ -66,7 +66,7 @@ class Revoke(Choosing):
             self._seen, self._seen_at = system.look(self.app), time.monotonic()
         name = values["name"]
         plan = control.revoke.plan(
-            self.app, name=name if "*" in name else f"*{name}*" if name else "*", queue=values["queue"],
+            self.app, name=name if {"*", "?"} & set(name) else f"*{name}*", queue=values["queue"],
             state=values["state"], older=values["older"], args=values["args"] or None, seen=self._seen,
         )  # fmt: skip
         return plan.preview.sort_values("age", ascending=False, na_position="last", ignore_index=True)
@@ -77,8 +77,12 @@ class Revoke(Choosing):
             self.app, ids, terminate=values["terminate"], signal=values["signal"], seen=self._seen
         )
 
-    def _look_again(self) -> None:
+    def forget(self) -> None:
+        """What workers and queues have is asked for again."""
         self._seen = None
+
+    def _look_again(self) -> None:
+        self.forget()
         self.look()
 
     def _done(self, receipt: Any, plan: Plan) -> None:

@@ -133,7 +133,10 @@ def test_pause_resume_actions_and_undo(zumo: Zumo, system: System) -> None:
     assert (listed[0]["id"], listed[0]["action"]) == (receipt["id"], "pause")
     undone = zumo("undo", str(receipt["id"]), "--yes")
     assert undone.exit_code == 0, undone.output
-    assert "done, verified" in undone.stdout
+    assert "done: 2 of 2 done" in undone.stdout
+    checked = str(control.receipt.latest(limit=1)["checked"][0])
+    assert checked.startswith("verified: 2 of 2 workers consume from it (looked at ")
+    assert checked in undone.stdout
     queues = system.ask("active_queues")
     assert all("ats" in {queue["name"] for queue in queues[node]} for node in system.nodes)
     assert acted(zumo("pause", "ats", "--yes", "--json"))["state"] == "done"

@@ -37,7 +37,7 @@ def test_a_receipt_says_who_when_why_and_what(app: Celery) -> None:
     assert receipt.finished_at is not None
     assert receipt.started_at <= receipt.finished_at
     listed = control.receipt.latest(limit=1).to_dict("records")[0]
-    assert (listed["id"], listed["undo"], listed["state"]) == (receipt.id, "cannot be undone", "done")
+    assert (listed["id"], listed["undo"], listed["state"]) == (receipt.id, receipt.how_to_undo, "done")
     assert control.apply(control.call.plan(app, "tests.sleepy")).actor == settings.person()
 
 
@@ -89,6 +89,78 @@ def test_the_admin_shows_receipts_and_lets_nobody_write_them(app: Celery) -> Non
     assert client.post(f"/admin/receipts/receipt/{receipt.id}/delete/", {"post": "yes"}).status_code == 403
 
 
+# what a receipt of before the record said, and what the record says
+BEFORE = [(True, "verified"), (False, "not verified"), (None, "unknown")]
+
+
+@pytest.mark.parametrize(("verified", "verdict"), BEFORE)
+def test_what_earlier_receipts_say_is_carried_over(verified: bool | None, verdict: str) -> None:
+    orm.ready()
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    executor.migrate([("receipts", "0001_initial")])
+    try:
+        old = executor.loader.project_state(("receipts", "0001_initial")).apps.get_model(
+            "receipts", "Receipt"
+        )
+        now = datetime.now(UTC)
+        pk = old.objects.create(
+            plan=uuid4(), action="old", state="done", verified=verified, started_at=now, finished_at=now
+        ).pk
+    finally:
+        MigrationExecutor(connection).migrate([("receipts", "0002_observation")])
+    checked = control.receipt.read(pk).checked
+    assert (checked.verdict, checked.at) == (verdict, now)
+
+
+def test_an_undo_without_a_way_back_gives_the_reason_and_what_was_done(app: Celery) -> None:
+    from zumolib.control import by_hand
+
+    plan = by_hand.plan(app, "broker", "start it", done=lambda: True, patience=1)
+    receipt = control.apply(plan)
+    with pytest.raises(
+        InputError, match=r"\(by hand, done\) cannot be undone; a person did it.*what was done: seen"
+    ):
+        control.undo(app, receipt.id)
+    assert receipt.how_to_undo.startswith("cannot be undone: a person did it")
+
+
+def test_the_same_words_everywhere(app: Celery) -> None:
+    app.send_task("tests.sleepy", queue="hr")
+    receipt = control.apply(control.purge.plan(app, "hr"))
+    words = str(receipt.checked)
+    assert words.startswith(
+        "verified: the broker counted 1 message as purged, and the queue is empty (looked at "
+    )
+    assert words.endswith(" UTC); until the next message comes")
+    assert control.receipt.latest(limit=1)["checked"][0] == words
+    from zumolib.receipts.models import Receipt as Row
+    from zumolib.widgets import outcome
+
+    assert str(Row.objects.get(pk=receipt.id).checked) == words
+    page = outcome.page(receipt, zone="UTC")
+    assert f"<dd>{words}</dd>" in page
+    assert "✓" in page
+
+
+@pytest.mark.parametrize("verdict", ["not verified", "unknown"])
+def test_what_was_not_seen_has_no_sign_of_success(app: Celery, verdict: str) -> None:
+    from dataclasses import replace
+
+    from zumolib.widgets import outcome
+
+    done = control.apply(control.call.plan(app, "tests.sleepy"))
+    page = outcome.page(replace(done, checked=control.Observation(verdict, "it is still there")), zone="UTC")
+    assert f"{verdict}: it is still there" in page
+    assert "✓" not in page
+    assert "zumo-good" not in page
+
+
 def test_the_models_and_the_migrations_agree() -> None:
     orm.ready()
     from django.core.management import call_command
@@ -118,7 +190,7 @@ def plans(app: Celery) -> list[Any]:
         control.reschedule.plan(app, "kept", every=60),
         control.switch.plan(app, "kept", on=False),
         control.purge.plan(app, "hr"),
-        control.revoke.plan(app, ["some-task"]),
+        control.revoke.plan(app, ["some-task"], anyway=True),
     ]
 
 

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from celery.utils import uuid
 
-from tests.integration.control.conftest import ONE, System
+from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
 from zumolib import control, peek
 from zumolib.errors import ControlError, InputError
@@ -48,7 +48,7 @@ def test_a_call_runs_and_is_followed_to_its_result(system: System) -> None:
         *("done", True, "tester", "a test"),
     )
     assert receipt.after == {"id": plan.task_id}
-    assert receipt.how_to_undo == "cannot be undone"
+    assert receipt.how_to_undo.startswith("cannot be undone: a message that was sent cannot be called back")
 
 
 def test_a_call_is_followed_among_others(system: System) -> None:
@@ -180,6 +180,10 @@ def test_revoke_affects_exactly_what_its_preview_shows(system: System) -> None:
     assert plan.summary == "revoke 3 tasks of tests.sleepy: 3 scheduled"
     receipt = control.apply(plan, reason="too many")
     assert (receipt.state, receipt.verified) == ("done", True)
+    assert receipt.checked.observed == "2 of 2 workers hold the revoke"
+    assert receipt.checked.lasting == f"until each restarts; {ONE}, {TWO} may not keep it on disk"
+    assert receipt.checked.at is not None
+    assert receipt.started_at <= receipt.checked.at
     for node, ids in system.ask("revoked").items():
         assert set(marked) <= set(ids), f"{node} knows of them"
         assert not {*other, *elsewhere} & set(ids), f"{node} knows of no other"
@@ -231,7 +235,7 @@ def test_what_waits_in_a_queue_is_revoked_where_the_broker_shows_it(system: Syst
         assert peek.NOT_ALLOWED in " ".join(plan.caveats)
         with pytest.raises(InputError, match="nothing to do"):
             control.apply(plan)
-        control.apply(control.revoke.plan(system.app, waiting, seen=system.seen))
+        control.apply(control.revoke.plan(system.app, waiting, anyway=True, seen=system.seen))
     else:
         assert set(plan.preview["id"]) == set(waiting)
         control.apply(plan)
@@ -239,8 +243,48 @@ def test_what_waits_in_a_queue_is_revoked_where_the_broker_shows_it(system: Syst
     wait_until(lambda: {system.state(i) for i in waiting} == {"REVOKED"}, 20, "them to be dropped")
 
 
+def test_an_id_that_nobody_knows_is_refused(system: System) -> None:
+    plan = control.revoke.plan(system.app, ["not-an-id"], seen=system.seen)
+    assert plan.preview.empty
+    [reason] = plan.refused["reason"]
+    if system.broker == "valkey":
+        who = "unknown to every worker, to the broker, to the result backend and to history;"
+    else:
+        who = "unknown to every worker, to the result backend and to history; this broker does not show"
+    assert reason.startswith(who)
+    with pytest.raises(InputError, match="nothing to do: revoke none of 1 tasks, as not-an-id: unknown"):
+        control.apply(plan)
+    assert system.state("not-an-id") == "PENDING"
+
+
+def test_an_id_on_its_way_is_revoked_all_the_same_and_marked(system: System) -> None:
+    task_id = uuid()
+    plan = control.revoke.plan(system.app, [task_id], anyway=True, seen=system.seen)
+    receipt = control.apply(plan)
+    assert (receipt.state, receipt.checked.verdict) == ("done", "unknown")
+    assert receipt.checked.observed == "2 of 2 workers hold the revoke, and nobody knows this id"
+    system.app.send_task("tests.sleepy", [0.0], task_id=task_id, queue="hr")
+    marker = system.app.send_task("tests.sleepy", [0.0], queue="hr")
+    marker.get(timeout=20)
+    assert system.state(task_id) == "REVOKED"
+
+
+def test_a_task_that_has_ended_is_not_revoked(system: System) -> None:
+    ended = system.app.send_task("tests.sleepy", [0.0])
+    ended.get(timeout=20)
+    plan = control.revoke.plan(system.app, [ended.id], seen=system.seen)
+    assert plan.preview.empty
+    assert plan.refused["reason"][0].startswith("it has ended (SUCCESS, says the result backend)")
+
+
+@pytest.mark.parametrize("task_id", ["", " ", "a\nb", "x" * 256])
+def test_what_cannot_be_an_id_is_refused(system: System, task_id: str) -> None:
+    with pytest.raises(InputError, match="cannot be a task's id"):
+        control.revoke.plan(system.app, [task_id], anyway=True, seen=system.seen)
+
+
 def test_an_unknown_id_is_shown_as_such(system: System) -> None:
-    plan = control.revoke.plan(system.app, ["no-such-task"], seen=system.seen)
+    plan = control.revoke.plan(system.app, ["no-such-task"], anyway=True, seen=system.seen)
     assert plan.preview[["id", "state"]].to_dict("records") == [{"id": "no-such-task", "state": "unknown"}]
     assert "turns REVOKED although no such task may exist" in " ".join(plan.caveats)
 

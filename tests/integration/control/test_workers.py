@@ -186,6 +186,6 @@ def test_a_worker_is_shut_down(system: System, valkey_url: str, tmp_path: Path) 
         receipt = control.apply(plan)
         assert receipt.verified
         assert system.app.control.ping(destination=[node], timeout=1) == []
-        with pytest.raises(InputError, match="start the worker again"):
+        with pytest.raises(InputError, match="start it where it ran"):
             control.undo(system.app, receipt.id)
     assert processes(system, ONE) == 2, "the others are there as before"

@@ -10,6 +10,7 @@ from celery import Celery
 from zumolib.control import Plan
 from zumolib.control.run import Run
 from zumolib.errors import BrokerError
+from zumolib.receipts.observation import Observation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,6 +18,7 @@ class Count(Plan):
     """So many steps."""
 
     action = "count"
+    no_way_back = "what was counted stays counted"
 
     names: tuple[str, ...]
     breaks_at: str = ""
@@ -30,8 +32,8 @@ class Count(Plan):
             self.done.append(name)
             run.step(name, "counted")
 
-    def verify(self, run: Run) -> bool | None:
-        return True
+    def verify(self, run: Run) -> Observation:
+        return Observation.of(True, "all names were counted")
 
 
 def count(app: Celery, names: list[str], *, breaks_at: str = "") -> Count:

@@ -128,7 +128,8 @@ def test_what_was_confirmed_is_done_once_and_leaves_a_receipt(app: Celery) -> No
     assert (latest["state"], latest["reason"], latest["affected_count"]) == ("done", "for the <i>test</i>", 3)
     assert f'data-receipt="{latest["id"]}"' in panel.receipt
     assert "for the &lt;i&gt;test&lt;/i&gt;" in panel.receipt
-    assert "verified: the effect was seen" in panel.receipt
+    assert "<dd>verified: all names were counted (looked at " in panel.receipt
+    assert "zumo-good" in panel.receipt
 
 
 def test_an_action_that_breaks_off_shows_its_receipt_and_the_reason(app: Celery) -> None:
