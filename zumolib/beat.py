@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from zumolib import faults, orm
+from zumolib import faults, orm, permission
 from zumolib import rows as reader
 from zumolib.errors import ScheduleError
 from zumolib.faults import landing_queue
@@ -80,6 +80,8 @@ def install(app: Celery, names: Sequence[str] = ()) -> Installation:
     ScheduleError
         If an entry asked for by name does not exist, or its task is not known to the app. Nothing is
         installed then.
+    ReadOnly
+        When one is missing and actions are not wanted.
     """
     orm.ready()
     from django.db import transaction
@@ -97,6 +99,8 @@ def install(app: Celery, names: Sequence[str] = ()) -> Installation:
     with transaction.atomic():
         there = set(PeriodicTask.objects.values_list("name", flat=True))
         missing = [entry for entry in entries if entry.name not in there and entry.name not in refused]
+        if missing:
+            permission.check()
         for entry in missing:
             _create(entry)
     installed = tuple(entry.name for entry in missing)

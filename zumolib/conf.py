@@ -198,7 +198,9 @@ class Conf(BaseSettings):
     ZUMO_OWN: bool = Field(
         False, description="broker and database are the platform's own, whatever else is found in them"
     )
-    ZUMO_READ_ONLY: bool = Field(False, description="refuse every action on the running system")
+    ZUMO_READ_ONLY: bool = Field(
+        False, description="refuse every action on the running system, whichever way it is asked for"
+    )
     ZUMO_MASKED_KEYS: Listed = Field(
         KEYS, description="keys whose values are hidden in recorded events, previews and receipts"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import beat, orm
+from zumolib import beat, orm, permission
 from zumolib.control import remote, sending
 from zumolib.errors import BrokerError, ScheduleError
 
@@ -47,12 +47,15 @@ def run(app: Celery, *, timeout: float, progress: Callable[[int, int], None]) ->
 
     Raises
     ------
+    ReadOnly
+        When actions are not wanted.
     ScheduleError
         When no entry is installed.
     BrokerError
         When nothing can be sent, and when the broker or the result backend is lost meanwhile: what was
         sent is done all the same.
     """
+    permission.check()
     enabled = [row for row in beat.rows(app) if row["enabled"]]
     rows = [row for row in enabled if not row["problem"]]
     if not rows:

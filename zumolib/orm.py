@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zumolib import conf
+from zumolib import conf, permission
 from zumolib.errors import ZumoError
 
 
@@ -49,12 +49,19 @@ def migrate() -> None:
     ------
     ZumoError
         When the database does not answer.
+    ReadOnly
+        When there is something to do and actions are not wanted.
     """
     ready()
     from django.core.management import call_command
-    from django.db import OperationalError
+    from django.db import OperationalError, connection
+    from django.db.migrations.executor import MigrationExecutor
 
     try:
+        executor = MigrationExecutor(connection)
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return
+        permission.check()
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         url = conf.hide(conf.conf().database_url)

@@ -102,7 +102,7 @@ def test_what_is_not_told_is_not_a_no() -> None:
     with pytest.raises(CannotTell, match="this broker does not tell"):
         list(BY_ID["task-revoked"].look(seen))
     [verdict] = diagnose(seen, [BY_ID["task-revoked"]]).verdicts
-    assert verdict.found == "cannot be told"
+    assert verdict.found == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_cause_hides_those_behind_it(state: str, id_: str) -> None:
     assert made.verdict == id_
     behind = [verdict for verdict in made.verdicts if verdict.check.after]
     assert behind
-    assert {verdict.found for verdict in behind} == {"cannot be told"}
+    assert {verdict.found for verdict in behind} == {"inconclusive"}
     assert BY_ID[id_].cause in made.frame["saw"].iloc[-1]
 
 
@@ -202,6 +202,22 @@ def test_no_growth_where_nothing_ran_nothing_grew_or_a_process_was_replaced() ->
     assert memory.growth(watched([100, 200, 300], [{"t": 5}, {"t": 5}, {"t": 5}])).empty
     replaced = watched([900, 100, 100, 100], [{}, {"t": 2}, {"t": 4}, {"t": 6}], [2, 3, 3, 3])
     assert memory.growth(replaced).empty
+
+
+def test_a_check_that_cannot_judge_is_no_all_clear() -> None:
+    def look(_: Scene) -> list[Finding]:
+        raise CannotTell("the broker does not tell; set X")
+
+    unknown = Check("x", "x is off", look)
+    sound = Check("y", "y is off", lambda _: [])
+    wrong = Check("z", "z is off", lambda _: [Finding("z", "w", "off", "on")])
+    assert diagnose(scene(), [sound]).verdict == "nothing to do"
+    assert diagnose(scene(), [unknown, sound]).verdict == "inconclusive: x (the broker does not tell; set X)"
+    assert diagnose(scene(), [unknown, wrong]).verdict == (
+        "z (w); inconclusive: x (the broker does not tell; set X)"
+    )
+    behind = Check("b", "b is off", lambda _: [], after=("z",))
+    assert diagnose(scene(), [wrong, behind]).verdict == "z (w)"
 
 
 # A worker lists what its app added, and not all of what Celery adds.

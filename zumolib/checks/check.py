@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
 
 SEVERITIES = ("error", "warning", "note")  # work stands still; will stand still; on purpose
+INCONCLUSIVE = "inconclusive"
+HIDDEN = "as long as"
 COLUMNS = ("cause", "found", "saw", "hint")
 
 
 class CannotTell(Exception):
-    """What a check needs to know is not told here; the message says why."""
+    """What a check needs to know is not told here; the message says why, and what would make it known."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ class Verdict:
 
     @property
     def found(self) -> str:
-        """``yes``, ``no``, ``on purpose`` or ``cannot be told``."""
+        """``yes``, ``no``, ``on purpose`` or ``inconclusive``."""
         if self.untold:
-            return "cannot be told"
+            return INCONCLUSIVE
         if not self.findings:
             return "no"
         return "on purpose" if all(f.severity == "note" for f in self.findings) else "yes"
@@ -91,8 +93,14 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """One line: the causes by name, or that there is nothing to do."""
-        return "; ".join(map(str, self.findings)) or "nothing to do"
+        """One line: the causes by name, and what could not be judged; without either, that there is nothing to do."""
+        unknown = [f"{INCONCLUSIVE}: {v.check.id} ({v.untold})" for v in self.inconclusive]
+        return "; ".join([*map(str, self.findings), *unknown]) or "nothing to do"
+
+    @property
+    def inconclusive(self) -> tuple[Verdict, ...]:
+        """Checks that could not read what they judge; those that only stand behind a finding are left out."""
+        return tuple(v for v in self.verdicts if v.untold and not v.untold.startswith(HIDDEN))
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -111,7 +119,7 @@ def diagnose(scene: Scene, checks: Sequence[Check]) -> Diagnosis:
     for check in checks:
         hidden = [verdicts[id_] for id_ in check.after if id_ in verdicts and _hides(verdicts[id_])]
         if hidden:
-            verdicts[check.id] = Verdict(check, untold=f"as long as {hidden[0].check.cause}")
+            verdicts[check.id] = Verdict(check, untold=f"{HIDDEN} {hidden[0].check.cause}")
             continue
         try:
             verdicts[check.id] = Verdict(check, tuple(check.look(scene)))
@@ -121,4 +129,4 @@ def diagnose(scene: Scene, checks: Sequence[Check]) -> Diagnosis:
 
 
 def _hides(verdict: Verdict) -> bool:
-    return bool(verdict.findings) or verdict.untold.startswith("as long as")
+    return bool(verdict.findings) or verdict.untold.startswith(HIDDEN)

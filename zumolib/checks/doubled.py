@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from zumolib import firings
+from zumolib.checks import schedule as beats
 from zumolib.checks.check import CannotTell, Check, Finding
 from zumolib.errors import HistoryError
 from zumolib.frames import schedule
@@ -28,6 +29,7 @@ SLOWEST = 60.0  # seconds: an entry that fires more often may be near itself
 
 
 def _doubled(scene: Scene) -> Iterator[Finding]:
+    beats.require_known(scene)
     known = schedule.known(scene.app)
     known = known[known["enabled"].astype(bool) & known["when"].map(_seldom)]
     if scene.entry:

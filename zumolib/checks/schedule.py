@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import faults
+from zumolib import faults, ownership
 from zumolib import rows as reader
 from zumolib.checks import broker
-from zumolib.checks.check import Check, Finding
+from zumolib.checks.check import CannotTell, Check, Finding
+from zumolib.conf import conf
 from zumolib.control.database import database_errors
 from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
@@ -22,11 +23,41 @@ if TYPE_CHECKING:
 GRACE = 60.0  # seconds by which a dispatch may be late
 SYNC_SECONDS = 180.0  # how seldom beat writes the last dispatch, unless `beat_sync_every` says otherwise
 LEASE = "beat"
+TABLE = "django_celery_beat_periodictask"
 RUNNING = ("RUNNING", "STARTING")
 
 
+def require_known(scene: Scene) -> None:
+    """Refuse to judge a beat by a schedule that it does not read.
+
+    Raises
+    ------
+    CannotTell
+        The app's beat is not the platform's, and the database is not one that such a beat reads.
+    """
+    if scene.app.conf.beat_scheduler == OURS or conf().ZUMO_OWN:
+        return
+    from django.db import connection
+
+    with database_errors():
+        tables = set(connection.introspection.table_names())
+    if TABLE in tables and not any(table.startswith(ownership.OWN_TABLES) for table in tables):
+        return
+    raise CannotTell(
+        f"the schedule of {scene.app.main or 'this app'} is not in the database of DATABASE_URL: its beat reads "
+        "another one, or a file; set DATABASE_URL to the database in which django-celery-beat keeps it"
+    )
+
+
 def read(scene: Scene) -> list[reader.Row]:
-    """Every row of the schedule, bad ones too, by name; of one entry only where the scene names it."""
+    """Every row of the schedule, bad ones too, by name; of one entry only where the scene names it.
+
+    Raises
+    ------
+    CannotTell
+        It is not known what the app's beat reads.
+    """
+    require_known(scene)
     with database_errors():
         found = reader.read(scene.app)
     return [row for row in found if not scene.entry or row.name == scene.entry]
@@ -66,9 +97,9 @@ def _run_by_hand(name: str, due: datetime) -> bool:
 
 def tolerance(scene: Scene) -> timedelta:
     """How late a dispatch may seem before beat is in doubt."""
-    conf = scene.app.conf
-    sync = 0.0 if conf.beat_sync_every == 1 else SYNC_SECONDS
-    return timedelta(seconds=GRACE + sync + float(conf.beat_max_loop_interval or BEAT_INTERVAL))
+    settings = scene.app.conf
+    sync = 0.0 if settings.beat_sync_every == 1 else SYNC_SECONDS
+    return timedelta(seconds=GRACE + sync + float(settings.beat_max_loop_interval or BEAT_INTERVAL))
 
 
 def standing(scene: Scene) -> Standing | None:
@@ -114,20 +145,25 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
             # After the last of them was due: a start of beat since then has helped none of them.
             facts={"entries": [row.name for row, _ in late], "since": max(due for _, due in late)},
         )
+    elif state is None and lease is None and not any(row.last_run_at for row in rows(scene)):
+        raise CannotTell(
+            "nothing was due yet and nothing was dispatched, which shows neither that beat runs nor that it does not; "
+            "look at its process, or again when an entry was due"
+        )
 
 
 def _disabled(scene: Scene) -> Iterator[Finding]:
+    receipts = scene.app.conf.beat_scheduler == OURS
     for row in read(scene):
         # Beat itself disables one that was to be sent once, when it was.
         if row.enabled or row.model.one_off or not _alive(row.model, scene.now):
             continue
-        made = _who_disabled(row.name)
+        made = _who_disabled(row.name) if receipts else None
         asked = scene.entry == row.name
-        who = (
-            f"by {made.actor} (receipt {made.pk}: {made.reason or 'no reason given'})"
-            if made
-            else "without a receipt"
-        )
+        if made:
+            who = f"by {made.actor} (receipt {made.pk}: {made.reason or 'no reason given'})"
+        else:
+            who = "without a receipt" if receipts else "(by whom is not recorded in that database)"
         yield Finding(
             "entry-disabled",
             row.name,

@@ -28,7 +28,20 @@ def built_in() -> frozenset[str]:
 
 
 def _unregistered(scene: Scene) -> Iterator[Finding]:
-    entries = schedule.entries_by_task(scene)
+    unknown = ""
+    try:
+        entries = schedule.entries_by_task(scene)
+    except CannotTell as reason:
+        entries, unknown = {}, str(reason)
+    found = list(_not_known(scene, entries))
+    if unknown and not found and not scene.task:
+        raise CannotTell(
+            f"workers know the tasks of this code; those of entries were not looked at: {unknown}"
+        )
+    yield from found
+
+
+def _not_known(scene: Scene, entries: dict[str, list[str]]) -> Iterator[Finding]:
     scene.app.loader.import_default_modules()
     here = set(scene.app.tasks)
     silent: set[str] = set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zumolib.cli.effects import asks_itself
 from zumolib.cli.output import as_json, dump, plain, table
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def acts(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(dry_run: bool, yes: bool, reason: str, as_json: bool, **arguments: Any) -> Any:
         return command(how=How(dry_run, as_json, yes, reason), **arguments)
 
+    wrapped = asks_itself(wrapped)
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     wrapped.__click_params__ = [  # type: ignore[attr-defined]
         *wrapped.__click_params__,  # type: ignore[attr-defined]
@@ -55,8 +57,7 @@ def act(plan: Plan, how: How) -> Receipt | None:
     InputError
         When nobody can be asked and ``--yes`` was not given.
     """
-    from zumolib import control
-    from zumolib.control import permission
+    from zumolib import control, permission
     from zumolib.errors import InputError
 
     if how.dry_run:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from zumolib.cli.effects import reads
 from zumolib.cli.output import as_json, dump, say, table
 
 
 @click.command()
 @as_json
+@reads
 def conf(as_json: bool) -> None:
     """Print every setting and where it came from; secrets are hidden."""
     from dataclasses import asdict
@@ -34,6 +36,7 @@ def env() -> None:
     "--path", type=click.Path(path_type=Path), default=Path(".env"), show_default=True, help="File to write."
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there; its passwords are lost.")
+@reads
 def env_init(path: Path, force: bool) -> None:
     """Write a .env file with fresh secrets, readable by you only."""
     from zumolib import dotenv

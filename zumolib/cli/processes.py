@@ -7,12 +7,14 @@ import threading
 import click
 
 from zumolib.cli import target
+from zumolib.cli.effects import starts
 from zumolib.cli.output import log_to_stderr, say
 
 
 @click.command()
 @click.option("--name", default="recorder", show_default=True, help="Tells several recorders apart.")
 @click.option("--app", "app_name", help="Celery app to record, as in `celery -A`; the platform's by default.")
+@starts
 def record(name: str, app_name: str | None) -> None:
     """Record events and queue depths of a Celery app until ended."""
     from zumolib.conf import conf
@@ -34,6 +36,7 @@ def record(name: str, app_name: str | None) -> None:
 
 
 @click.command()
+@starts
 def migrate() -> None:
     """Bring the database to the newest schema and install missing entries."""
     from zumolib.stack.lifecycle import prepare_database
@@ -44,6 +47,7 @@ def migrate() -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8002, show_default=True)
+@starts
 def web(host: str, port: int) -> None:
     """Serve Django's admin, health and metrics."""
     import uvicorn

@@ -6,6 +6,7 @@ import click
 
 from zumolib.cli import target
 from zumolib.cli.acting import How, act, acts, as_data, records, show_frame, text
+from zumolib.cli.effects import reads
 from zumolib.cli.output import as_json, dump, plain, table
 
 
@@ -15,6 +16,7 @@ from zumolib.cli.output import as_json, dump, plain, table
 @click.option("--target", "about", default="", help="Only actions on targets that contain this text.")
 @click.option("-n", "limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many.")
 @as_json
+@reads
 def actions(receipt: int | None, action: str, about: str, limit: int, as_json: bool) -> None:
     """List the last actions, the newest first; with a RECEIPT's id, show all that is known of it."""
     from zumolib import control

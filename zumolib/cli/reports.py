@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zumolib.cli.effects import reads
 from zumolib.cli.output import as_json, dump, progress_bar
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--date", "day", help="Day to report on, as 2026-11-22 (UTC); today by default.")
 @as_json
+@reads
 def report(day: str | None, as_json: bool) -> None:
     """Run the daily report into reports/<date>/ as a notebook and as an offline page.
 

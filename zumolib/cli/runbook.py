@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zumolib.cli.effects import asks_itself, reads
 from zumolib.cli.output import as_json, dump, plain, table
 
 
@@ -17,6 +18,7 @@ def runbook() -> None:
 
 @runbook.command("list")
 @as_json
+@reads
 def list_(as_json: bool) -> None:
     """List the runbooks with the symptom that each is for."""
     from zumolib.runbooks import copies
@@ -35,17 +37,19 @@ def list_(as_json: bool) -> None:
 @click.option("--open", "open_", is_flag=True, help="Do not run it; say where JupyterLab opens the copy.")
 @click.option("-p", "given", multiple=True, metavar="NAME=VALUE", help="Another parameter of the runbook.")
 @as_json
+@asks_itself
 def run(name: str, reason: str, apply: bool, open_: bool, given: tuple[str, ...], as_json: bool) -> None:
     """Copy a runbook into reports/<date>/ with date and reason, run it there and keep it.
 
     Exit code 1 when something is left to do.
     """
+    from zumolib import permission
     from zumolib.conf import conf
     from zumolib.runbooks import copies
 
     found = copies.find(name)
     if apply:
-        copies.allowed(conf())
+        permission.check()
     parameters = {**dict(map(_pair, given)), "apply": apply}
     path = copies.copy(found, reason=reason, parameters=parameters, at=conf().now(), out=conf().ZUMO_REPORTS)
     if open_:

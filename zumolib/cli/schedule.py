@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from zumolib.cli.effects import reads, writes
 from zumolib.cli.output import as_json, dump, plain, say, table
 
 
@@ -15,6 +16,7 @@ def schedule() -> None:
 @schedule.command()
 @click.argument("names", nargs=-1)
 @as_json
+@writes
 def install(names: tuple[str, ...], as_json: bool) -> None:
     """Put entries that are missing into the database; rows that are there stay as they are.
 
@@ -40,6 +42,7 @@ def install(names: tuple[str, ...], as_json: bool) -> None:
 @schedule.command("list")
 @click.option("--code", is_flag=True, help="List the entries of the code instead of those in the database.")
 @as_json
+@reads
 def list_(code: bool, as_json: bool) -> None:
     """List every entry with its queue and its next firing (UTC)."""
     from zumolib import beat
@@ -63,6 +66,7 @@ def list_(code: bool, as_json: bool) -> None:
 
 @schedule.command()
 @as_json
+@reads
 def drift(as_json: bool) -> None:
     """Show in what the database differs from the code."""
     from dataclasses import asdict

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from zumolib.cli.effects import reads, starts, writes
 from zumolib.cli.output import as_json, dump, plain, say, seconds, table
 
 
 @click.command()
+@starts
 def up() -> None:
     """Start the embedded stack, or what of it does not run, and wait until it works."""
     from zumolib.stack import lifecycle
@@ -21,6 +23,7 @@ def up() -> None:
 
 
 @click.command()
+@writes
 def down() -> None:
     """End the embedded stack; what it keeps on disk stays."""
     from zumolib.stack import lifecycle
@@ -30,6 +33,7 @@ def down() -> None:
 
 @click.command()
 @as_json
+@reads
 def status(as_json: bool) -> None:
     """Show services, queues, recorders and the history's files.
 
@@ -107,6 +111,7 @@ def _history(said: dict[str, Any]) -> str:
     "-n", "lines", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Lines to show."
 )
 @click.option("-f", "follow", is_flag=True, help="Go on showing what is added.")
+@reads
 def logs(service: str | None, lines: int, follow: bool) -> None:
     """Show the end of a service's log, or of all logs."""
     from zumolib.conf import conf

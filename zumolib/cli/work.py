@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zumolib.cli.effects import starts, writes
 from zumolib.cli.output import as_json, dump, progress_bar, say, seconds, table
 from zumolib.cli.reports import make_report
 
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@starts
 def run() -> None:
     """Start the stack, do a first day's work where there is no history yet, make today's report."""
     from zumolib.stack import lifecycle
 
     click.echo("starting the embedded stack")
     plan = lifecycle.up(say)
-    from zumolib import ownership
+    from zumolib import ownership, permission
     from zumolib.conf import conf
+    from zumolib.errors import ReadOnly
     from zumolib.history import History
 
     if ownership.is_own_app() and not History(conf().history).any_task():
-        _first_day()
+        try:
+            permission.check()
+        except ReadOnly as refused:
+            say("first day", f"left out: {refused}")
+        else:
+            _first_day()
     made = make_report(None)
     click.echo(f"\nJupyterLab: {plan.jupyter_url}\nReport:     {made.path_html}")
 
@@ -55,6 +63,7 @@ def demo() -> None:
 @click.option("--seed", type=int, default=7, show_default=True, help="Same seed, same data.")
 @click.option("--scale", type=click.FloatRange(0.1, 1_000), default=1.0, show_default=True, help="How much.")
 @as_json
+@writes
 def load(seed: int, scale: float, as_json: bool) -> None:
     """Load lifelike data with work waiting for every task; loading twice adds nothing."""
     made = _load(seed=seed, scale=scale)
@@ -69,6 +78,7 @@ def load(seed: int, scale: float, as_json: bool) -> None:
     "--timeout", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds to wait."
 )
 @as_json
+@writes
 def drill(timeout: float, as_json: bool) -> None:
     """Send every entry's task once, as beat would, and show what each did.
 

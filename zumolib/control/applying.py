@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from threading import Event
 
-from zumolib.control import permission, receipt
+from zumolib import permission
+from zumolib.control import receipt
 from zumolib.control.plan import Plan
 from zumolib.control.receipt import Receipt
 from zumolib.control.run import Cancelled, Progress, Run

@@ -15,12 +15,12 @@ import plotly.graph_objects as go
 from zumolib.figures import theme
 from zumolib.figures.words import counted, decimal, duration, listed, number, share
 
-MARKS = {"yes": "YES", "no": "no", "on purpose": "on purpose", "cannot be told": "?"}
+MARKS = {"yes": "YES", "no": "no", "on purpose": "on purpose", "inconclusive": "?"}
 COLOURS = {
     "yes": theme.STATES["FAILURE"],
     "no": theme.STATES["SUCCESS"],
     "on purpose": theme.STATES["STARTED"],
-    "cannot be told": theme.INK,
+    "inconclusive": theme.INK,
 }
 MOST_ENTRIES = 20
 GREW_MB = 10  # less is an allocator's noise
@@ -76,10 +76,10 @@ def diagnosis(frame: pd.DataFrame) -> Findings:
     rows = tuple(frame[["found", "cause", "saw", "hint"]].itertuples(index=False, name=None))
     if causes:
         return Findings(f"Found: {'; '.join(causes)}", COLOURS["yes"], rows)
-    untold = int((frame["found"] == "cannot be told").sum())
+    untold = int((frame["found"] == "inconclusive").sum())
     if untold:
         some = counted(untold, "cause")
-        return Findings(f"Nothing found, but {some} cannot be told here", COLOURS["cannot be told"], rows)
+        return Findings(f"Nothing found, but {some} could not be judged", COLOURS["inconclusive"], rows)
     return Findings("Nothing to do: none of these causes was found", COLOURS["no"], rows)
 
 
@@ -161,8 +161,12 @@ def lateness(frame: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     frame
-        ``entry``, ``late`` (seconds since it was due).
+        ``entry``, ``late`` (seconds since it was due); ``attrs["unknown"]`` where that could not be judged.
     """
+    if frame.attrs.get("unknown"):
+        return theme.empty(
+            "Whether an entry is overdue is not known", remedy=f"{frame.attrs['unknown']}.", height=130
+        )
     if frame.empty:
         return theme.empty(
             "No entry is overdue", remedy="None is later than beat's own rhythm explains.", height=130

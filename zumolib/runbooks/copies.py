@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zumolib import light
 from zumolib.conf import PROJECT, Conf, child_environment, person
-from zumolib.errors import InputError, ReadOnly, ReportError
+from zumolib.errors import InputError, ReportError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -43,7 +43,7 @@ class Ran:
 
     @property
     def over(self) -> bool:
-        """Whether nothing was left to do."""
+        """Whether nothing was left to do, as far as every check could judge."""
         return not self.failure and self.verdicts[-1:] == ("nothing to do",)
 
 
@@ -138,18 +138,6 @@ def run(path: Path, conf: Conf) -> Ran:
         failure = f"the kernel did not start, or ended: {error}"
     _write(notebook, path)
     return Ran(path, tuple(_verdicts(notebook)), failure)
-
-
-def allowed(conf: Conf) -> None:
-    """Refuse to apply where actions are not wanted.
-
-    Raises
-    ------
-    ReadOnly
-        With the remedy.
-    """
-    if conf.ZUMO_READ_ONLY:
-        raise ReadOnly("ZUMO_READ_ONLY is set, so a runbook only looks; unset it, or leave --apply out")
 
 
 def _with(source: str, values: Mapping[str, Any]) -> str:

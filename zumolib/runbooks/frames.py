@@ -30,9 +30,20 @@ def consumers(scene: Scene) -> pd.DataFrame:
 
 
 def lateness(scene: Scene) -> pd.DataFrame:
-    """Each overdue entry: ``entry``, ``late`` (seconds since it was due)."""
-    rows = [(row.name, (scene.now - due).total_seconds()) for row, due in schedule.overdue(scene)]
-    return pd.DataFrame(rows, columns=["entry", "late"]).astype({"entry": "str", "late": "float64"})
+    """Each overdue entry: ``entry``, ``late`` (seconds since it was due).
+
+    Empty where the schedule is not known; ``attrs["unknown"]`` says why then.
+    """
+    unknown = ""
+    try:
+        late = schedule.overdue(scene)
+    except CannotTell as reason:
+        late, unknown = [], str(reason)
+    rows = [(row.name, (scene.now - due).total_seconds()) for row, due in late]
+    frame = pd.DataFrame(rows, columns=["entry", "late"]).astype({"entry": "str", "late": "float64"})
+    if unknown:
+        frame.attrs["unknown"] = unknown
+    return frame
 
 
 def processes(scene: Scene) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import psutil
 import redis
 
 from zumolib import orm, rows
+from zumolib.checks import CannotTell, schedule
 from zumolib.figures.words import counted
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def queues(bench: Bench) -> str:
 def due(bench: Bench) -> str:
     """How many entries beat's own scheduler class holds for due, after giving beat time for a round."""
     orm.ready()
+    try:
+        schedule.require_known(bench.scene())
+    except CannotTell as reason:
+        return f"inconclusive: {reason}"
     from django.db import close_old_connections
     from django_celery_beat.models import PeriodicTask
     from django_celery_beat.schedulers import ModelEntry

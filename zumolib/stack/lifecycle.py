@@ -42,6 +42,8 @@ def up(say: Say) -> Plan:
     plan = prepare(conf.ZUMO_HOME, min_free_mb=conf.ZUMO_MIN_FREE_MB)
     settings.conf.cache_clear()  # the plan's addresses are settings too
     conf = settings.conf()
+    if conf.ZUMO_READ_ONLY and ownership.is_own_app():
+        prepare_database()  # before anything starts: what it would have to write is refused
     with _alone(conf.ZUMO_HOME):
         supervisor = Supervisor(conf.ZUMO_HOME, plan)
         fresh = supervisor.pid() is None
@@ -154,7 +156,15 @@ def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say
 
 
 def prepare_database() -> str:
-    """Migrate the database and install the entries that are missing; returns what was done in words."""
+    """Migrate the database and install the entries that are missing; returns what was done in words.
+
+    Raises
+    ------
+    ReadOnly
+        When there is something to write and actions are not wanted.
+    Foreign
+        When the app or the database is another project's.
+    """
     from zumolib import beat, orm, ownership
     from zumolib.celery import app
 

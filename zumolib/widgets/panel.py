@@ -9,9 +9,8 @@ from weakref import WeakSet
 
 import ipywidgets as w
 
-from zumolib import control
+from zumolib import control, permission
 from zumolib.conf import headless
-from zumolib.control import permission
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
 from zumolib.widgets import background, markup, style
 from zumolib.widgets.fields import Empty, Form, Unfilled

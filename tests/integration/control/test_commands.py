@@ -90,7 +90,7 @@ def test_read_only_refuses(zumo: Zumo, monkeypatch: pytest.MonkeyPatch) -> None:
     from zumolib import conf as settings
 
     frozen = settings.read(ZUMO_READ_ONLY=True)
-    monkeypatch.setattr("zumolib.control.permission.conf", lambda: frozen)
+    monkeypatch.setattr("zumolib.permission.conf", lambda: frozen)
     done = zumo("call", "tests.sleepy", "--yes")
     assert (done.exit_code, done.stderr) == (
         *(1, "zumo: ZUMO_READ_ONLY is set, so nothing is changed from here; unset it to act\n"),

@@ -171,7 +171,7 @@ def test_the_models_and_the_migrations_agree() -> None:
 @pytest.fixture
 def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen: Conf = settings.read(ZUMO_READ_ONLY=True)
-    monkeypatch.setattr("zumolib.control.permission.conf", lambda: frozen)
+    monkeypatch.setattr("zumolib.permission.conf", lambda: frozen)
 
 
 def plans(app: Celery) -> list[Any]:
@@ -214,7 +214,7 @@ def test_an_undo_is_refused_when_read_only(app: Celery, monkeypatch: pytest.Monk
     receipt = control.apply(reschedule)
     frozen = settings.read(ZUMO_READ_ONLY=True)
     with monkeypatch.context() as patch:
-        patch.setattr("zumolib.control.permission.conf", lambda: frozen)
+        patch.setattr("zumolib.permission.conf", lambda: frozen)
         with pytest.raises(ReadOnly):
             control.undo(app, receipt.id)
     with pytest.raises(ReadOnly, match="allow=False"):
@@ -224,7 +224,7 @@ def test_an_undo_is_refused_when_read_only(app: Celery, monkeypatch: pytest.Monk
 
 NOTEBOOK = """
 import os
-from zumolib.control import permission
+from zumolib import permission
 from zumolib.errors import ReadOnly
 
 def outcome(allow=None):

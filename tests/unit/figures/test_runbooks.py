@@ -27,8 +27,8 @@ def test_without_a_cause_there_is_nothing_to_do() -> None:
 
 
 def test_what_cannot_be_told_is_no_all_clear() -> None:
-    shown = draw.diagnosis(diagnosis(("a task leaks", "cannot be told", "on another machine", "")))
-    assert shown.headline == "Nothing found, but 1 cause cannot be told here"
+    shown = draw.diagnosis(diagnosis(("a task leaks", "inconclusive", "on another machine", "")))
+    assert shown.headline == "Nothing found, but 1 cause could not be judged"
 
 
 def test_what_others_wrote_is_shown_as_text() -> None:
