@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zumolib import conf
+from zumolib import conf, storage_faults
 from zumolib.errors import ZumoError
 
 
@@ -52,11 +52,16 @@ def migrate() -> None:
     """
     ready()
     from django.core.management import call_command
-    from django.db import OperationalError
+    from django.db import DatabaseError, OperationalError
 
     try:
         call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
+    except DatabaseError as error:
+        said = storage_faults.line(error)
+        if said is not None:
+            raise ZumoError(said) from None
+        if not isinstance(error, OperationalError):
+            raise
         url = conf.hide(conf.conf().database_url)
         reason = str(error).strip().splitlines()[0]
         raise ZumoError(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm
+from zumolib import orm, storage_faults
 from zumolib.conf import conf, hide
 from zumolib.errors import ZumoError
 
@@ -101,6 +101,9 @@ def foreign_tables() -> list[str]:
     try:
         there = set(connection.introspection.table_names())
     except (DatabaseError, InterfaceError) as error:
+        said = storage_faults.line(error)
+        if said is not None:
+            raise Foreign(said) from None
         reason = str(error).strip().splitlines()[0]
         raise Foreign(
             f"DATABASE_URL={hide(conf().database_url)!r}: {reason}; start that database or correct the address"
