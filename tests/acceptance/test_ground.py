@@ -108,3 +108,44 @@ def test_a_full_disk_is_told_and_got_over(small: Stack) -> None:
     )
     ids = small.send(3)
     wait_until(lambda: small.states(ids) == {"SUCCESS"}, 60, "tasks run again")
+
+
+COMMANDS = [
+    ("up",),
+    ("status",),
+    ("schedule", "list"),
+    ("disable", "auto-send-contracts", "--yes", "--reason", "test"),
+    ("actions",),
+    ("migrate",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[" ".join(words[:2]) for words in COMMANDS])
+def test_a_damaged_database_is_one_line(resting: Stack, command: tuple[str, ...]) -> None:
+    file = resting.home / "zumodra.sqlite3"
+    file.write_bytes(b"no database " * 1_000)
+    done = resting.zumo(*command)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    assert f"{file}: file is not a database" in said
+    assert f"move {file} and its -wal and -shm files aside" in said
+    assert str(resting.home / "backups") in said
+    assert "zumo migrate" not in said
+    if command != ("status",):
+        assert len([line for line in done.stderr.splitlines() if line.startswith("zumo: ")]) == 1
+
+
+def test_damaged_files_of_valkey_are_one_line(resting: Stack) -> None:
+    folder = resting.home / "valkey" / "appendonlydir"
+    folder.mkdir(parents=True)
+    (folder / "appendonly.aof.manifest").write_text(
+        "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n"
+    )
+    (folder / "appendonly.aof.1.base.rdb").write_bytes(b"VALKEY no such format" * 10)
+    (folder / "appendonly.aof.1.incr.aof").write_bytes(b"")
+    done = resting.zumo("up")
+    assert done.returncode == 1
+    assert f"zumo: Valkey cannot load its files in {folder}" in done.stderr
+    assert "move that folder aside" in done.stderr
+    assert "Traceback" not in done.stderr

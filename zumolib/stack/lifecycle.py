@@ -19,7 +19,7 @@ from zumolib import ownership, recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
 from zumolib.history import soundness
-from zumolib.stack import orphans, probes
+from zumolib.stack import orphans, probes, valkey_files
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
 from zumolib.vitals import database as vital_database
@@ -146,7 +146,8 @@ def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say
         if service.state == "BACKOFF":
             ends.add(service.ended)
         if service.state == "FATAL" or len(ends) >= ATTEMPTS:
-            raise StackError(f"{name} does not stay up; read {service.log}")
+            why = valkey_files.damage(supervisor.home) if name == "valkey" else ""
+            raise StackError(why or f"{name} does not stay up; read {service.log}")
         return False
 
     took = probes.wait(settled, START_SECONDS)
@@ -243,7 +244,8 @@ def status() -> dict[str, Any]:
                 "uptime_seconds": service.uptime,
                 "port": plan.ports.get(service.name) if plan else None,
                 "log": service.log,
-                "problem": service.problem,
+                "problem": service.problem
+                or (valkey_files.damage(conf.ZUMO_HOME) if service.name == "valkey" else ""),
             }
             for service in services
             if own or service.name in WATCHING

@@ -28,7 +28,7 @@ class _Transport(SupervisorTransport):
 
     def __init__(self, username: str, password: str, address: str) -> None:
         super().__init__(username, password, address)
-        connect: Callable[[], Any] = self._get_connection
+        connect: Callable[[], Any] = vars(self)["_get_connection"]
         self._get_connection = lambda: _limited(connect())
 
 
