@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from zumolib import storage_faults
@@ -16,6 +17,9 @@ def connection(seconds: int) -> Any:
     """A connection of Django's that waits no longer than so many seconds for anything."""
     use_django()
     from django.db import connections
+
+    # The apps are not loaded here on purpose: that takes longer than all that is asked.
+    warnings.filterwarnings("ignore", "Accessing the database during app initialization", RuntimeWarning)
 
     made = connections["default"].copy()
     options = dict(made.settings_dict.get("OPTIONS") or {})
