@@ -17,7 +17,7 @@ from celery.signals import beat_init, celeryd_init, worker_process_init
 from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
-from zumolib import queues
+from zumolib import metric_files, queues
 from zumolib.conf import conf
 from zumolib.errors import ScheduleError
 from zumolib.signatures import describe, first_line
@@ -28,6 +28,9 @@ TASK_MODULES = ("tasks.catalog",)  # imports all of them
 
 HARD_LIMIT = 3_600  # seconds
 RESULT_TRIES = 12  # with random pauses of at most 20 ms, doubled up to 10 s: 40 s at most, 20 on average
+CONNECT_SECONDS = 5
+# For an answer of Redis or Valkey: longer than the second for which a worker waits for a message at a time.
+REDIS_SECONDS = 20
 VISIBILITY_TIMEOUT = 2 * HARD_LIMIT  # longer than any run, else Redis delivers a running task again
 
 
@@ -39,10 +42,16 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         transport = {
             "queue_order_strategy": "zumolib.queues:PriorityOrder",
             "visibility_timeout": VISIBILITY_TIMEOUT,
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_timeout": REDIS_SECONDS,
         }
     return {
         "broker_url": conf.CELERY_BROKER_URL,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_timeout": CONNECT_SECONDS,
+        "redis_socket_connect_timeout": CONNECT_SECONDS,
+        "redis_socket_timeout": REDIS_SECONDS,
+        "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_max": 0.5},
         "broker_pool_limit": 50 if scale else 10,
         "broker_transport": "zumolib.transport:Transport" if conf.broker_is_redis else None,
         "broker_transport_options": transport,
@@ -179,6 +188,18 @@ def _wait_for_the_result_backend(**_: Any) -> None:
     Only where tasks run: whoever looks at results is told at once that the backend is gone.
     """
     app.backend.always_retry, app.backend.max_retries = True, RESULT_TRIES
+
+
+@worker_process_init.connect
+def _add_up_what_dead_processes_counted(**_: Any) -> None:
+    """A process comes where another one ended, so this keeps the number of files bounded without a job for it."""
+    folder = settings.metrics_folder()
+    if folder is None or not folder.is_dir():
+        return
+    try:
+        metric_files.add_up(folder)
+    except OSError as error:  # a full disk: the next process tries again
+        logging.getLogger(__name__).warning("Metrics of dead processes are not added up: %s", error)
 
 
 @celeryd_init.connect

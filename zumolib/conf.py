@@ -338,6 +338,12 @@ def runtime_folder() -> str:
     return os.environ.get("XDG_RUNTIME_DIR", "")
 
 
+def metrics_folder() -> Path | None:
+    """Where this worker's processes count; None where they do not."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
+
+
 def headless() -> bool:
     """Whether this is a notebook's kernel that no person sits before: papermill's, nbconvert's, nbclient's.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zumolib import conf, permission
+from zumolib import conf, permission, storage_faults
 from zumolib.errors import ZumoError
 
 
@@ -54,7 +54,7 @@ def migrate() -> None:
     """
     ready()
     from django.core.management import call_command
-    from django.db import OperationalError, connection
+    from django.db import DatabaseError, OperationalError, connection
     from django.db.migrations.executor import MigrationExecutor
 
     try:
@@ -63,7 +63,12 @@ def migrate() -> None:
             return
         permission.check()
         call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
+    except DatabaseError as error:
+        said = storage_faults.line(error)
+        if said is not None:
+            raise ZumoError(said) from None
+        if not isinstance(error, OperationalError):
+            raise
         url = conf.hide(conf.conf().database_url)
         reason = str(error).strip().splitlines()[0]
         raise ZumoError(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm
+from zumolib import orm, storage_faults
 from zumolib.conf import conf, hide
 from zumolib.errors import ZumoError
 
@@ -104,6 +104,9 @@ def foreign_tables() -> list[str]:
     try:
         tables = connection.introspection.table_names()
     except (DatabaseError, InterfaceError) as error:
+        said = storage_faults.line(error)
+        if said is not None:
+            raise Foreign(said) from None
         reason = str(error).strip().splitlines()[0]
         raise ZumoError(
             f"DATABASE_URL={hide(conf().database_url)!r}: {reason}; start that database or correct the address"

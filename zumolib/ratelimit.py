@@ -30,7 +30,7 @@ return tostring(wait)
 
 @cache
 def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=5)
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
 
 
 def take(name: str, rate: float, *, size: int = 1, url: str | None = None) -> float:

@@ -31,6 +31,17 @@ class Front(click.Group):
             place = error.ctx.command_path if error.ctx else "zumo"
             click.echo(f"zumo: {plain(error.format_message())} See `{place} --help`.", err=True)
             sys.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # A disk that is full or a damaged database may show anywhere; anything else is ours to see whole.
+            from zumolib import storage_faults
+
+            said = storage_faults.line(error)
+            if said is None:
+                raise
+            click.echo(f"zumo: {plain(said)}", err=True)
+            sys.exit(1)
 
 
 @click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"]})

@@ -35,10 +35,16 @@ def down() -> None:
 @as_json
 @reads
 def status(as_json: bool) -> None:
-    """Show services, queues, recorders and the history's files.
+    """Show services, what does its work, queues, recorders and the history's files.
 
-    Exit code 1 when a service does not run, when no beat works, or when the history cannot be reached or
-    lost files.
+    \b
+    Exit codes, the first that holds:
+      1  something fails or does not run: a service, the disk (below
+         ZUMO_MIN_FREE_MB free), broker, results, cache, database, beat,
+         recorder or worker, or the history is damaged
+      4  something is not known
+      3  a warning: the disk is nearly full, or events wait for a recorder
+      0  everything does its work
     """
     from zumolib.stack import lifecycle
 
@@ -47,15 +53,34 @@ def status(as_json: bool) -> None:
         dump(state)
     else:
         _show(state)
-    runs = state["running"] and all(service["state"] == "running" for service in state["services"])
-    beat = state["beat"] is None or state["beat"]["works"]
-    sys.exit(0 if runs and beat and not state["history"]["problem"] else 1)
+    sys.exit(_exit_code(state))
+
+
+def _exit_code(state: dict[str, Any]) -> int:
+    from zumolib.vitals.answer import EXIT_CODES, FAILING, WORST_FIRST
+
+    states = {answer["state"] for answer in state["health"]}
+    # What looks at another app may be a single recorder, without a stack.
+    runs = (state["watches_only"] and not state["services"]) or state["running"]
+    if not runs or any(service["state"] != "running" for service in state["services"]):
+        states.add(FAILING)
+    if (state["beat"] and not state["beat"]["works"]) or state["history"]["problem"]:
+        states.add(FAILING)
+    return next(EXIT_CODES[found] for found in WORST_FIRST if found in states)
 
 
 def _show(state: dict[str, Any]) -> None:
     for recorder in state["recorders"]:
         click.echo(_recorder(recorder))
     click.echo(_history(state["history"]))
+    for answer in state["health"]:
+        line = f"{answer['id']}: {answer['state']}, {plain(answer['evidence'])}"
+        click.echo(line)
+        if answer["remedy"]:
+            click.echo(f"  {plain(answer['remedy'])}")
+    if state["watches_only"] and not state["running"]:
+        click.echo(f"another project's app is watched; no embedded stack runs beside it ({state['home']})")
+        return
     if not state["running"]:
         click.echo(f"not running ({state['home']}); start it with `zumo up`")
         if state["left_behind"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zumolib import storage_faults
 from zumolib.errors import ZumoError
 
 
@@ -17,7 +18,7 @@ def database_errors() -> Iterator[None]:
         yield
     except (DatabaseError, InterfaceError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ZumoError(f"{reason}; {_remedy()}") from error
+        raise ZumoError(storage_faults.line(error) or f"{reason}; {_remedy()}") from error
 
 
 def _remedy() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import recorder_state
+from zumolib import recorder_state, storage_faults
 from zumolib.conf import conf, hide
 from zumolib.errors import BrokerError, HistoryError
 from zumolib.frames.statements import ask
@@ -112,7 +112,8 @@ def database() -> Finding:
         kind = connections["default"].vendor
     except DatabaseError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return Finding("database", DOWN, reason, "start it or correct DATABASE_URL, then `zumo migrate`")
+        remedy = storage_faults.remedy(error) or "start it or correct DATABASE_URL, then `zumo migrate`"
+        return Finding("database", DOWN, reason, remedy)
     if not enabled:
         return Finding("database", WARNING, "no entry is enabled", "`zumo schedule install`")
     names = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}

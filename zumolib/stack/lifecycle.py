@@ -19,13 +19,16 @@ from zumolib import ownership, recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
 from zumolib.history import soundness
-from zumolib.stack import orphans, probes
+from zumolib.stack import orphans, probes, valkey_files
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
+from zumolib.vitals import database as vital_database
+from zumolib.vitals import questions
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
 DATABASE_SECONDS = 2  # for a connection; whole seconds, as libpq counts
+WATCHING = ("jupyter", "recorder")  # what is started beside another app
 ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
 
@@ -124,7 +127,7 @@ def _watch_only(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) -> Non
         f"{conf.ZUMO_APP} is not the platform's: only the recorder and JupyterLab are started beside it",
     )
     began = time.time()
-    for service in ("jupyter", "recorder"):
+    for service in WATCHING:
         supervisor.start_service(service)
     _await(supervisor, "recorder", lambda: _recorder_is_fresh(conf, supervisor, began), say)
     _await(supervisor, "jupyter", lambda: probes.jupyter(plan), say)
@@ -145,7 +148,8 @@ def _await(supervisor: Supervisor, name: str, condition: Callable[[], bool], say
         if service.state == "BACKOFF":
             ends.add(service.ended)
         if service.state == "FATAL" or len(ends) >= ATTEMPTS:
-            raise StackError(f"{name} does not stay up; read {service.log}")
+            why = valkey_files.damage(supervisor.home) if name == "valkey" else ""
+            raise StackError(why or f"{name} does not stay up; read {service.log}")
         return False
 
     took = probes.wait(settled, START_SECONDS)
@@ -226,9 +230,12 @@ def status() -> dict[str, Any]:
         ``uptime_seconds``, ``port``, ``log``), ``beat`` (who holds its lease: ``works``, ``said``, ``host``, ``pid``,
         ``since``, ``skipped``: what it leaves out, and why; None where no beat ever took one), ``queues`` (messages ready by queue, None when the broker
         does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
-        ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`).
+        ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`),
+        ``health`` (the answers of :mod:`zumolib.vitals`: ``id``, ``state``, ``evidence``, ``age``, ``remedy``,
+        ``seconds``), ``watches_only`` (another app is operated on: no worker, beat or broker is ours).
     """
     conf = settings.conf()
+    own = ownership.is_own_app()
     plan = Plan.load(conf.ZUMO_HOME)
     supervisor = Supervisor(conf.ZUMO_HOME, plan) if plan else None
     running = supervisor is not None and supervisor.pid() is not None
@@ -247,11 +254,15 @@ def status() -> dict[str, Any]:
                 "uptime_seconds": service.uptime,
                 "port": plan.ports.get(service.name) if plan else None,
                 "log": service.log,
-                "problem": service.problem,
+                "problem": service.problem
+                or (valkey_files.damage(conf.ZUMO_HOME) if service.name == "valkey" else ""),
             }
             for service in services
+            if own or service.name in WATCHING
         ],
-        "beat": _beat(),
+        "watches_only": not own,
+        "health": [asdict(answer) for answer in questions.all_questions(own=own)],
+        "beat": _beat() if own else None,
         "queues": _ready(conf) if running else None,
         "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
         "history": asdict(soundness.look(conf.history)),
@@ -263,14 +274,9 @@ def _beat() -> dict[str, Any] | None:
     from zumolib.leases import standing
 
     settings.use_django()
-    from django.db import DatabaseError, connections
+    from django.db import DatabaseError
 
-    connection = connections["default"].copy()
-    if connection.vendor == "postgresql":
-        connection.settings_dict["OPTIONS"] = {
-            **(connection.settings_dict.get("OPTIONS") or {}),
-            "connect_timeout": DATABASE_SECONDS,
-        }
+    connection = vital_database.connection(DATABASE_SECONDS)
     try:
         lease = standing.of("beat", connection)
     except DatabaseError as error:

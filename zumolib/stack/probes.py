@@ -18,7 +18,12 @@ from zumolib.stack.plan import Plan
 
 def valkey(plan: Plan) -> bool:
     """It answers PING, so its files are loaded."""
-    client = redis.Redis(port=plan.ports["valkey"], password=plan.valkey_password, socket_timeout=1)
+    client = redis.Redis(
+        port=plan.ports["valkey"],
+        password=plan.valkey_password,
+        socket_timeout=1,
+        socket_connect_timeout=1,
+    )
     try:
         return bool(client.ping())
     except redis.exceptions.RedisError:

@@ -42,7 +42,7 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
             "mail",
             (
                 *(python, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{ports['mail']}"),
-                *("-c", "aiosmtpd.handlers.Mailbox", str(home / "mail" / "Maildir")),
+                *("-c", "zumolib.stack.mailbox.Kept", str(home / "mail" / "Maildir")),
             ),
         ),
         Program(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,29 @@ from supervisor.xmlrpc import SupervisorTransport
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan, supervisor_socket
 
+ANSWER_SECONDS = 15.0  # longer than a service may take to end, which one call waits for
 # The worker and the recorder end by writing to these.
 NEEDED = frozenset({"valkey", "mail", "provider"})
+
+
+class _Transport(SupervisorTransport):
+    """supervisor's own, which would wait for ever for a supervisord that is stopped."""
+
+    def __init__(self, username: str, password: str, address: str) -> None:
+        super().__init__(username, password, address)
+        connect: Callable[[], Any] = vars(self)["_get_connection"]
+        self._get_connection = lambda: _limited(connect())
+
+
+def _limited(connection: Any) -> Any:
+    connect = connection.connect
+
+    def connect_and_limit() -> None:
+        connect()
+        connection.sock.settimeout(ANSWER_SECONDS)
+
+    connection.connect = connect_and_limit
+    return connection
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,7 @@ class Supervisor:
     @property
     def _rpc(self) -> Any:
         # A new one for each call: the transport does not get over a connection that failed.
-        transport = SupervisorTransport("zumo", self._password, f"unix://{supervisor_socket(self.home)}")
+        transport = _Transport("zumo", self._password, f"unix://{supervisor_socket(self.home)}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:

@@ -1,105 +1,65 @@
-"""``/health/``: do the database, the cache and the broker answer?
+"""``/health/``: does everything do its work? The same answers as ``zumo status`` gives.
 
-The page is public, so a detail names the kind of error and the setting to look at, never an address,
-a user or a password; the reason itself goes to the log.
+The page is public, so a detail names the kind of trouble and the setting to look at, never an address,
+a user or a password; what was seen goes to the log.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 
-import redis
-from django.db import connections
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from kombu.connection import Connection
 
-from zumolib.conf import conf, hide
+from zumolib import ownership
+from zumolib.vitals import questions
+from zumolib.vitals.answer import OK, Answer, worst
+from zumolib.vitals.questions import REMEDIES
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 2  # seconds for each check; libpq's connect_timeout knows whole seconds and no 1
+KEEP_SECONDS = 1.0  # for which answers are given again: whoever asks often costs no more than that
 
-Probe = Callable[[], str]
-
-
-@dataclass(frozen=True)
-class Check:
-    """What one probe found."""
-
-    ok: bool
-    seconds: float
-    detail: str
+_lock = threading.Lock()
+_kept: dict[frozenset[str], tuple[float, list[Answer]]] = {}
 
 
-def database() -> str:
-    """Read the schedule over a connection of its own, so that no pooled one hides a dead server."""
-    connection = connections["default"].copy()
-    options = dict(connection.settings_dict.get("OPTIONS") or {})
-    if connection.vendor == "postgresql":
-        options |= {"connect_timeout": TIMEOUT, "options": f"-c statement_timeout={TIMEOUT * 1000}"}
-    elif connection.vendor == "sqlite":
-        options |= {"timeout": TIMEOUT}
-    connection.settings_dict["OPTIONS"] = options
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM django_celery_beat_periodictask WHERE enabled")
-            (enabled,) = cursor.fetchone()
-    finally:
-        connection.close()
-    return f"{enabled:,} entries enabled"
-
-
-def cache() -> str:
-    """Ping the cache's server."""
-    client = redis.Redis.from_url(
-        conf().REDIS_URL, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=None
-    )
-    with client:
-        client.ping()
-    return "answers"
-
-
-def broker() -> str:
-    """Log in to the broker and open a channel, which on Redis pings."""
-    redis_timeouts = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-    url, options = conf().CELERY_BROKER_URL, redis_timeouts if conf().broker_is_redis else {}
-    with Connection(url, connect_timeout=TIMEOUT, transport_options=options) as connection:
-        connection.ensure_connection(max_retries=0)
-        connection.channel().close()
-    return "answers"
-
-
-PROBES: Mapping[str, tuple[Probe, str]] = {
-    "database": (database, "look at DATABASE_URL and the database's log, then run `zumo migrate`"),
-    "cache": (cache, "look at REDIS_URL and the cache's log"),
-    "broker": (broker, "look at CELERY_BROKER_URL and the broker's log"),
-}
-
-
-def run(name: str, probe: Probe, remedy: str) -> Check:
-    """Run one probe; whatever it raises becomes a failed check."""
-    start = time.perf_counter()
-    try:
-        ok, detail = True, probe()
-    except Exception as error:  # noqa: BLE001 - this page must answer whatever a driver raises
-        log.warning("The %s does not answer: %s", name, hide(str(error)))
-        ok, detail = False, f"{type(error).__name__}: {remedy}"
-    return Check(ok, round(time.perf_counter() - start, 4), detail)
+def _answers(only: frozenset[str]) -> list[Answer]:
+    with _lock:
+        at, found = _kept.get(only, (float("-inf"), []))
+        if time.monotonic() - at > KEEP_SECONDS:
+            found = questions.all_questions(own=ownership.is_own_app(), only=only)
+            for answer in found:
+                if answer.state != OK:
+                    log.warning("%s: %s, %s", answer.id, answer.state, answer.evidence)
+            _kept[only] = time.monotonic(), found
+        return found
 
 
 @require_safe
 @never_cache
 def health(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every check is well, else 503: ``{status, checks: {name: {ok, seconds, detail}}}``."""
-    with ThreadPoolExecutor(len(PROBES)) as pool:
-        pending = {name: pool.submit(run, name, *probe) for name, probe in PROBES.items()}
-        checks = {name: future.result() for name, future in pending.items()}
-    well = all(check.ok for check in checks.values())
-    body = {"status": "ok" if well else "failing", "checks": {name: asdict(c) for name, c in checks.items()}}
-    return JsonResponse(body, status=200 if well else 503)
+    """Answer 200 when all is well, else 503: ``{status, checks: {id: {ok, state, seconds, age, detail}}}``.
+
+    ``?only=database,broker`` asks these alone, as whoever judges one service wants.
+    """
+    only = frozenset(filter(None, request.GET.get("only", "").split(",")))
+    unknown = only - set(questions.IDS)
+    if unknown:
+        return JsonResponse({"status": "unknown", "known": questions.IDS}, status=400)
+    answers = _answers(only)
+    checks = {
+        answer.id: {
+            "ok": answer.state == OK,
+            "state": answer.state,
+            "seconds": answer.seconds,
+            "age": answer.age,
+            "detail": "does its work" if answer.state == OK else answer.public or REMEDIES[answer.id],
+        }
+        for answer in answers
+    }
+    state = worst(answers)
+    return JsonResponse({"status": state, "checks": checks}, status=200 if state == OK else 503)

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, ge
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from zumolib import recorder_state
+from zumolib import metric_files, recorder_state
 from zumolib.conf import conf
 from zumolib.recorder_state import State
 
@@ -37,8 +37,9 @@ class WorkerFiles:
             return self._merge()
 
     def _merge(self) -> Iterable[Metric]:
-        files = sorted(str(file) for file in self.folder.rglob("*.db"))
-        return MultiProcessCollector.merge(files, accumulate=True)
+        with metric_files.reading(self.folder):
+            files = sorted(str(file) for file in self.folder.rglob("*.db"))
+            return MultiProcessCollector.merge(files, accumulate=True)
 
 
 class Recorders:
