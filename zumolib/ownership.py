@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zumolib import orm, storage_faults
 from zumolib.conf import conf, hide
-from zumolib.errors import ZumoError
+from zumolib.errors import BrokerError, ZumoError
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -121,7 +121,7 @@ def foreign_tables() -> list[str]:
 
 
 def require_broker(app: Celery) -> None:
-    """Refuse a broker on which another app has queues, messages or workers.
+    """Refuse a broker on which another app has exchanges, queues or workers.
 
     Raises
     ------
@@ -132,7 +132,12 @@ def require_broker(app: Celery) -> None:
     """
     if conf().ZUMO_OWN:
         return
-    found = foreign_traces(app)
+    try:
+        found = foreign_traces(app)
+    except BrokerError as error:
+        raise BrokerError(
+            f"the broker does not answer: {error}; see CELERY_BROKER_URL in `zumo conf`"
+        ) from None
     if found:
         raise Foreign(
             f"CELERY_BROKER_URL={hide(app.conf.broker_url)!r} is another app's broker, with {'; '.join(found)}; nothing "
@@ -142,7 +147,9 @@ def require_broker(app: Celery) -> None:
 
 
 def foreign_traces(app: Celery) -> list[str]:
-    """What of somebody else is on the broker: queues and exchanges, tasks that wait, workers.
+    """What of somebody else is on the broker: exchanges, queues and workers.
+
+    A waiting task that this app does not know is no sign: a newer producer may have sent it.
 
     Raises
     ------
@@ -185,24 +192,7 @@ def _on_redis(app: Celery, channel: Any) -> tuple[list[str], bool]:
         found.append(_some(exchanges, "exchange"))
     if queues - own_queues:
         found.append(_some(queues - own_queues, "queue"))
-    waiting = _foreign_tasks(app)
-    return found + ([_some(waiting, "waiting task")] if waiting else []), listening
-
-
-def _foreign_tasks(app: Celery) -> set[str]:
-    """Names of waiting tasks that our app does not know, of the first of each queue."""
-    from itertools import islice
-
-    from zumolib import peek
-
-    app.loader.import_default_modules()
-    known = set(app.tasks)
-    return {
-        lying.name
-        for queue in app.amqp.queues
-        for lying in islice(peek.waiting(app, queue, limit=100), 100)
-        if lying.name not in known
-    }
+    return found, listening
 
 
 def _on_amqp(connection: Any) -> list[str]:

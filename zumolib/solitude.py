@@ -11,16 +11,21 @@ from __future__ import annotations
 import os
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import psutil
+from celery.utils.log import get_logger
 from redis.exceptions import ResponseError
 
 from zumolib import transport
 
+log = get_logger(__name__)
+
 LEASE = "zumo.sole-worker"
 PING_SECONDS = 1.0
-# What a killed worker leaves behind ends within about two seconds: its pool notices that its parent is gone.
+# What a killed worker leaves behind ends at once, or where it is not seen within about two seconds: its pool's
+# processes notice that their parent is gone, once the tasks that they are at have ended.
 REMAINS_SECONDS = 15.0
 LOOK_SECONDS = 0.2
 
@@ -56,26 +61,47 @@ def others(channel: transport.Channel, app: Any) -> list[str]:
 
 
 def _connected(channel: transport.Channel, *, besides: str) -> set[str]:
-    """Names of the connections of other workers, without those of dead ones whose remains have ended."""
+    """Names of the connections of other workers; of those that died on this machine the remains are ended first.
+
+    A killed worker's pool goes on with the tasks it is at. Nobody will hear of their ends, and the tasks run
+    again, so they must not run on.
+    """
     until = time.monotonic() + REMAINS_SECONDS
     while True:
-        found = {name for name in _workers(channel) if name != besides}
-        if not found or not all(_is_dead(name) for name in found) or time.monotonic() > until:
-            return found
+        found = {name: ports for name, ports in _workers(channel).items() if name != besides}
+        if not found or not all(map(_is_dead, found)) or time.monotonic() > until:
+            return set(found)
+        _end_holders({port for ports in found.values() for port in ports})
         time.sleep(LOOK_SECONDS)
 
 
-def _workers(channel: transport.Channel) -> set[str]:
+def _end_holders(ports: set[int]) -> None:
+    """Kill whoever of this machine holds these connections, as a dead worker's children do."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # not every system shows them; then they are waited for
+        return
+    for connection in connections:
+        local = connection.laddr.port if connection.laddr else None
+        if local in ports and connection.raddr and connection.pid not in (None, os.getpid()):
+            log.warning("Ended process %d, which a killed worker left behind.", connection.pid)
+            with suppress(psutil.NoSuchProcess):  # it ended by itself
+                psutil.Process(connection.pid).kill()
+
+
+def _workers(channel: transport.Channel) -> dict[str, list[int]]:
+    """Names of the workers that are connected, with the ports at their ends."""
     with channel.conn_or_acquire() as client:
         # Raw: the client's parsing of this reply differs between its versions.
         client.response_callbacks.pop("CLIENT LIST", None)
         reply = client.execute_command("CLIENT LIST")
         database = str(client.connection_pool.connection_kwargs.get("db") or 0)
-    names = set()
+    names: dict[str, list[int]] = {}
     for line in reply.decode("utf-8", "replace").splitlines():
         fields = dict(field.partition("=")[::2] for field in line.split(" "))
         if fields.get("name", "").startswith(transport.WORKER) and fields.get("db") == database:
-            names.add(fields["name"])
+            port = fields.get("addr", "").rpartition(":")[2]
+            names.setdefault(fields["name"], []).extend([int(port)] if port.isdigit() and int(port) else [])
     return names
 
 

@@ -146,7 +146,7 @@ def test_what_is_shown_is_what_is_acted_on_while_tasks_come_and_go(
     waiting = [
         stack.app.send_task("tests.sum", [n, n], countdown=900, task_id=f"later-{n}").id for n in range(6)
     ]
-    other = stack.app.send_task("tests.endless", countdown=900, task_id="other").id
+    other = stack.app.send_task("tests.endless", countdown=900).id
     wait_until(lambda: set(waiting) | {other} <= set(worker.scheduled), 60, "the worker to hold them")
     desk = Desk.at(lab, "51-revoke")
     desk.run_all()
@@ -161,7 +161,7 @@ def test_what_is_shown_is_what_is_acted_on_while_tasks_come_and_go(
     expect(panel.confirm).to_be_enabled()
 
     stack.app.control.revoke(waiting[0], destination=[NODE])  # somebody else was quicker
-    came = stack.app.send_task("tests.sum", [7, 7], countdown=900, task_id="came-later").id
+    came = stack.app.send_task("tests.sum", [7, 7], countdown=900).id
     stack.app.control.broadcast("revoke", arguments={"task_id": waiting[0]}, destination=[NODE])
     wait_until(lambda: came in worker.scheduled, 60, "the later one to be held")
     desk.click(panel.confirm)

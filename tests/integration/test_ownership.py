@@ -100,7 +100,7 @@ def test_another_apps_broker_is_left_alone(
     done = zumo(tmp_path, *command, CELERY_BROKER_URL=broker, DATABASE_URL=f"sqlite:///{migrated}")
     assert done.returncode != 0
     said = done.stderr + done.stdout
-    assert "another app's broker, with 1 exchange (celery); 1 waiting task (plain.add)" in said
+    assert "another app's broker, with 1 exchange (celery)" in said
     assert "ZUMO_OWN=true" in said
     assert "Traceback" not in said
     assert keys(broker) == before

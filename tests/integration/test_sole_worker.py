@@ -46,6 +46,7 @@ def sole_worker(place: str, name: str, log: Path) -> Iterator[subprocess.Popen[b
         "CELERY_RESULT_BACKEND": f"{place}/1",
         "REDIS_URL": f"{place}/0",
         "ZUMO_SOLE_WORKER": "true",
+        "ZUMO_OWN": "true",  # in one test another app shares the broker
     }
     command = [sys.executable, "-m", "celery", "-A", "zumolib", "worker", "-n", f"{name}@here", "-c1"]
     command += ["-I", "tests.integration.sleepy", "--loglevel=info", "--without-gossip", "--without-mingle"]
@@ -130,10 +131,13 @@ def test_a_worker_that_is_alone_gives_back_what_a_killed_one_ran(
         ready(first)
         running = app.send_task("tests.sleepy", (SECONDS,))
         wait_until(lambda: running.state == "STARTED", 20, "the task to run")
+        [child] = psutil.Process(process.pid).children()
         process.kill()
         process.wait()
     with sole_worker(place, "second", second):
         assert ready(second) == 1
+        # It was at the task, and nobody would have heard of its end.
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
         wait_until(lambda: running.state == "SUCCESS", 60, "the task to have run")
     assert ran(running.id, first, second) == 1
 
