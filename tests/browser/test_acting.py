@@ -143,9 +143,7 @@ def test_what_is_shown_is_what_is_acted_on_while_tasks_come_and_go(
     stack: Stack, lab: Lab, worker: Worker
 ) -> None:
     """A typed filter holds, what comes later is not taken along, and what is gone is said before anything is sent."""
-    waiting = [
-        stack.app.send_task("tests.sum", [n, n], countdown=900, task_id=f"later-{n}").id for n in range(6)
-    ]
+    waiting = [stack.app.send_task("tests.sum", [n, n], countdown=900).id for n in range(6)]
     other = stack.app.send_task("tests.endless", countdown=900).id
     wait_until(lambda: set(waiting) | {other} <= set(worker.scheduled), 60, "the worker to hold them")
     desk = Desk.at(lab, "51-revoke")
