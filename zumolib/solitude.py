@@ -81,12 +81,15 @@ def _end_holders(ports: set[int]) -> None:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # not every system shows them; then they are waited for
         return
-    for connection in connections:
-        local = connection.laddr.port if connection.laddr else None
-        if local in ports and connection.raddr and connection.pid not in (None, os.getpid()):
-            log.warning("Ended process %d, which a killed worker left behind.", connection.pid)
-            with suppress(psutil.NoSuchProcess):  # it ended by itself
-                psutil.Process(connection.pid).kill()
+    holders = {
+        connection.pid
+        for connection in connections
+        if connection.laddr and connection.laddr.port in ports and connection.raddr and connection.pid
+    }
+    for pid in holders - {os.getpid()}:
+        log.warning("Ended process %d, which a killed worker left behind.", pid)
+        with suppress(psutil.NoSuchProcess):  # it ended by itself
+            psutil.Process(pid).kill()
 
 
 def _workers(channel: transport.Channel) -> dict[str, list[int]]:
