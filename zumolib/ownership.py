@@ -169,7 +169,7 @@ def foreign_traces(app: Celery) -> list[str]:
             found, listening = _on_redis(app, connection.default_channel)
         else:
             found, listening = _on_amqp(connection), True
-        return found + (_workers(app) if listening else [])
+        return found + (_workers(app, connection) if listening else [])
 
 
 def _on_redis(app: Celery, channel: Any) -> tuple[list[str], bool]:
@@ -207,9 +207,10 @@ def _on_amqp(connection: Any) -> list[str]:
     return ["the exchange celery, which the platform does not use"]
 
 
-def _workers(app: Celery) -> list[str]:
+def _workers(app: Celery, connection: Any) -> list[str]:
     """Workers that answer and do not know our tasks."""
-    found = app.control.inspect(timeout=ASK_SECONDS).registered() or {}
+    # Not over a connection of the app's pool: that one would wait for replies in a process that is about to fork.
+    found = app.control.inspect(timeout=ASK_SECONDS, connection=connection).registered() or {}
     foreign = {
         node for node, tasks in found.items() if not any(str(task).startswith(PROBE) for task in tasks)
     }

@@ -57,7 +57,9 @@ def others(channel: transport.Channel, app: Any) -> list[str]:
     holder = _claim(channel, own)
     if holder != own:
         return [holder]
-    return sorted(name for answer in app.control.ping(timeout=PING_SECONDS) or () for name in answer)
+    # Not over a connection of the app's pool: that one would wait for replies in a process that is about to fork.
+    answers = app.control.ping(timeout=PING_SECONDS, connection=channel.connection.client)
+    return sorted(name for answer in answers or () for name in answer)
 
 
 def _connected(channel: transport.Channel, *, besides: str) -> set[str]:

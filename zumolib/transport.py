@@ -113,7 +113,14 @@ class Channel(redis.Channel):
         # itself takes.
         self._asked: list[str] | None = None
         self._found_nothing = False
+        self._process = os.getpid()
         super().__init__(*args, **kwargs)
+
+    def close(self) -> None:
+        """Close; a forked process leaves alone what its parent waits for on the connection that both have."""
+        if self._process != os.getpid():
+            self._in_poll = None
+        super().close()
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **kwargs: Any) -> Any:
         """Consume; a consumer that acknowledges nothing is served as kombu does."""
