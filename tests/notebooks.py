@@ -40,7 +40,10 @@ def environment(folder: Path) -> dict[str, str]:
     }
     world = {**os.environ, **made}
     subprocess.run(
-        [sys.executable, "-m", "tests.notebooks", "--schedule"], env=world, cwd=PROJECT, check=True
+        [sys.executable, "-m", "tests.notebooks", "--schedule"],
+        env={**world, "ZUMO_READ_ONLY": "false"},
+        cwd=PROJECT,
+        check=True,
     )
     return world
 

@@ -142,10 +142,11 @@ def test_a_panel_shows_the_day_before_and_after(planted: Any) -> None:
 
 
 def test_the_proof_of_the_runbook_counts_them(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zumolib.checks import Scene
     from zumolib.runbooks import proof
 
     monkeypatch.setattr(proof, "LOOP_SECONDS", 0.0)
-    bench: Any = SimpleNamespace(app=platform)
+    bench: Any = SimpleNamespace(app=platform, scene=lambda: Scene(platform))
     assert f"{len(BAD)} entries that cannot be sent" in proof.due(bench)
 
 

@@ -80,9 +80,11 @@ def entries_by_task(scene: Scene) -> dict[str, list[str]]:
 def overdue(scene: Scene) -> list[tuple[Any, datetime]]:
     """Enabled rows that were due and not dispatched, with when they were due, the longest overdue first."""
     late = []
+    receipts = scene.app.conf.beat_scheduler == OURS  # in another project's database there are none
     for row in rows(scene):
         due = _due(row) if row.enabled else None
-        if due is not None and due < scene.now - tolerance(scene) and not _run_by_hand(row.name, due):
+        by_hand = receipts and due is not None and _run_by_hand(row.name, due)
+        if due is not None and due < scene.now - tolerance(scene) and not by_hand:
             late.append((row, due))
     return sorted(late, key=lambda pair: pair[1])
 
