@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import nbformat
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
