@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from celery._state import _set_task_join_will_block
 from celery.beat import SchedulingError
 from celery.schedules import schedstate
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django_celery_beat import schedulers
 from kombu.exceptions import OperationalError
 
@@ -122,7 +122,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             wrong = faults.find(model, self.app)
             if not wrong:
                 try:
-                    found[name] = self.Entry(model, app=self.app)
+                    found[name] = self.Entry(self._with_unwritten(model), app=self.app)
                 except Exception as error:  # noqa: BLE001 - one row, whatever it holds, must not stop the others
                     wrong = (f"{type(error).__name__}: {error}",)
             if wrong:
@@ -161,6 +161,8 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         """Count the dispatch that follows; :meth:`apply_entry` takes that back where there is none."""
         last, count = entry.model.last_run_at, entry.model.total_run_count
         following: DatabaseEntry = super().reserve(entry)
+        # The heap may be made again at any time, and what it would be made of must not be due once more.
+        self._schedule[following.name] = following
         self._before = (following, last, count)
         return following
 
@@ -190,11 +192,21 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             self._skip({name: why for name, why in self._skipped.items() if name != entry.name})
 
     def sync(self) -> None:
-        """Write the last dispatches; those of a lease that was lost are somebody else's by now."""
-        if self._claim.holds:
-            super().sync()
-        else:
+        """Write the last dispatches; those of a lease that was lost are somebody else's by now.
+
+        What cannot be written is kept, and tried again at the next time: a dispatch that is forgotten is sent twice.
+        """
+        if not self._claim.holds:
             self._dirty.clear()
+            return
+        try:
+            close_old_connections()
+            for name in sorted(self._dirty):
+                if (entry := self._schedule.get(name)) is not None:
+                    entry.save()
+                self._dirty.discard(name)
+        except (DatabaseError, InterfaceError) as error:
+            logger.error("Last dispatches cannot be written yet: %s", error)
 
     def close(self) -> None:
         """End, and let a beat that waits begin at once."""
@@ -209,6 +221,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         alone = self._claim.keep(skipped=self._skipped)
         if alone and not self._worked:
             logger.info("Beat holds the lease and sends")
+            self._dirty.clear()  # what another beat has sent meanwhile is in the database
             self._read_again()
         elif not alone:
             if self._worked:
@@ -235,11 +248,17 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
             )
 
     def _read_again(self) -> None:
-        """What another beat has sent meanwhile is in the database."""
-        self._dirty.clear()
         self._schedule = self.all_as_schedule()
         self._heap = None
+        self._heap_invalidated = False
         self.old_schedulers = None
+
+    def _with_unwritten(self, model: PeriodicTask) -> PeriodicTask:
+        """A row with the last dispatch that this beat knows of, where the database does not yet."""
+        known = self._schedule.get(model.name) if self._schedule and model.name in self._dirty else None
+        if known is not None:
+            model.last_run_at, model.total_run_count = known.model.last_run_at, known.model.total_run_count
+        return model
 
     def _look_again(self) -> None:
         """Take up what was mended, in whatever way: a row that was not saved says nothing of its change."""
@@ -251,6 +270,7 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         except (DatabaseError, InterfaceError):
             return  # the lease says so
         if mended:
+            self.sync()
             self._read_again()
 
     def _is_mended(self, name: str) -> bool:

@@ -86,3 +86,61 @@ def test_what_cannot_be_sent_is_tried_again_later_and_later_and_counts_for_nothi
     scheduler.close()
     stored.refresh_from_db()
     assert (stored.enabled, stored.total_run_count) in ((True, 1), (False, 0)), "once, and beat turned it off"
+
+
+@pytest.fixture
+def due(row: Any) -> Any:
+    """An entry of each hour that is due, and that its task takes."""
+    row.kwargs, row.one_off = "{}", False
+    row.save()
+    return row
+
+
+@pytest.mark.parametrize("every", [1, 100], ids=["written at once", "written later"])
+@pytest.mark.parametrize("when", ["start", "another row is mended", "the database was away"])
+def test_what_is_due_is_sent_once_whatever_happens_then(
+    app: Celery,
+    due: Any,
+    every: int,
+    when: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from django.db import OperationalError
+    from django_celery_beat.models import PeriodicTasks
+
+    from zumolib.scheduler import DatabaseEntry, DatabaseScheduler
+
+    app.conf.beat_sync_every = every
+    kind = type(due)
+    if when == "another row is mended":
+        kind.objects.create(name="bad", task="takes.nothing", kwargs="[", interval=due.interval)
+    scheduler = DatabaseScheduler(app=app, lazy=True)
+    monkeypatch.setattr(scheduler._stop, "pause", lambda seconds: None)
+
+    def away(entry: DatabaseEntry) -> None:
+        raise OperationalError("database is locked")
+
+    with caplog.at_level("INFO"):
+        if when == "the database was away":
+            with monkeypatch.context() as patch:
+                patch.setattr(DatabaseEntry, "save", away)
+                for _ in range(3):
+                    scheduler.tick()
+                scheduler.sync()
+                PeriodicTasks.update_changed()
+                for _ in range(3):
+                    scheduler.tick()
+        for _ in range(3):
+            scheduler.tick()
+        if when == "another row is mended":
+            assert scheduler._skipped.keys() == {"bad"}
+            kind.objects.filter(name="bad").update(kwargs="{}", last_run_at=datetime.now(UTC))
+            scheduler._looked = float("-inf")
+        for _ in range(5):
+            scheduler.tick()
+    scheduler.close()
+    sent = [record for record in caplog.records if "Sending due task refused" in record.getMessage()]
+    assert len(sent) == 1
+    due.refresh_from_db()
+    assert due.total_run_count == 1
