@@ -13,13 +13,20 @@ from typing import Any
 import psutil
 from celery import Celery
 from celery.app.task import Task
-from celery.signals import beat_init, celeryd_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    beat_init,
+    celeryd_init,
+    worker_process_init,
+)
 from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
 from zumolib import metric_files, queues
 from zumolib.conf import conf
 from zumolib.errors import ScheduleError
+from zumolib.masking.log import mask_handlers
 from zumolib.signatures import describe, first_line
 
 settings.use_django()
@@ -200,6 +207,13 @@ def _add_up_what_dead_processes_counted(**_: Any) -> None:
         metric_files.add_up(folder)
     except OSError as error:  # a full disk: the next process tries again
         logging.getLogger(__name__).warning("Metrics of dead processes are not added up: %s", error)
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def _log_no_secrets(logger: logging.Logger, **_: Any) -> None:
+    """Hide in a worker's and beat's log what is hidden everywhere."""
+    mask_handlers(conf().ZUMO_MASKED_KEYS, logger)
 
 
 @celeryd_init.connect

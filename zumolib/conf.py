@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -26,7 +27,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from zumolib.errors import ConfError
-from zumolib.masking import KEYS
+from zumolib.masking import KEYS, MASK, mask_text, masked
+from zumolib.masking.keys import letters
 
 PROJECT = Path(__file__).resolve().parent.parent
 STATE_FILE = "stack.json"
@@ -110,6 +112,13 @@ def _time(value: str) -> str:
 
 def _listed(value: Any) -> Any:
     return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+
+def _keys(value: tuple[str, ...]) -> tuple[str, ...]:
+    for key in value:
+        if not letters(key):
+            raise ValueError(f"{key!r} has no letter; name keys as password,*token or default,salary")
+    return tuple(dict.fromkeys(chain.from_iterable(KEYS if key == "default" else (key,) for key in value)))
 
 
 def _lower(value: Any) -> Any:
@@ -201,8 +210,9 @@ class Conf(BaseSettings):
     ZUMO_READ_ONLY: bool = Field(
         False, description="refuse every action on the running system, whichever way it is asked for"
     )
-    ZUMO_MASKED_KEYS: Listed = Field(
-        KEYS, description="keys whose values are hidden in recorded events, previews and receipts"
+    ZUMO_MASKED_KEYS: Annotated[Listed, AfterValidator(_keys)] = Field(
+        KEYS,
+        description="names whose values are hidden wherever they show; `default` stands for the built-in ones",
     )
     ZUMO_MIN_FREE_MB: int = Field(
         300, ge=0, description="free disk space, in MB, without which nothing is started"
@@ -276,8 +286,7 @@ class Setting:
 def hide(value: object) -> str:
     """Text of a setting without its password."""
     text = ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
-    text = re.sub(r"(?i)([?&][^=&]*(?:secret|token|password|key)[^=&]*=)[^&]*", r"\1***", text)
-    return re.sub(r"(?<=://)([^/@]*?):[^@]*@", r"\1:***@", text)
+    return mask_text(re.sub(r"(?i)([?&][^=&]*key[^=&]*=)[^&]*", rf"\1{MASK}", text))
 
 
 def explain(conf: Conf) -> list[Setting]:
@@ -287,12 +296,10 @@ def explain(conf: Conf) -> list[Setting]:
     rows = []
     for name, field in type(conf).model_fields.items():
         value = getattr(conf, name)
-        secret = name in ("ZUMO_SECRET_KEY", "STRIPE_API_KEY", "MAILING_API_KEY") and value
+        secret = masked(name) and value and "://" not in str(value)
         source = "environment" if name in os.environ else "embedded stack" if name in stack else "default"
         rows.append(
-            Setting(
-                name, "***" if secret else hide(derived.get(name, value)), source, field.description or ""
-            )
+            Setting(name, MASK if secret else hide(derived.get(name, value)), source, field.description or "")
         )
     return rows
 

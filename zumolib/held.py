@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from zumolib import columns, masked
+from zumolib import columns
 from zumolib.columns import Message, Refused
+from zumolib.masking import Hidden
+from zumolib.masking.table import mask_raw, mask_table
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +21,19 @@ PORTION_BYTES = 4_000_000
 
 
 class Held:
-    """Messages, the latest as they came and all others as columns, with values under `keys` hidden."""
+    """Messages, the latest as they came and all others as columns, with what is secret hidden.
 
-    def __init__(self, keys: Sequence[str] = ()) -> None:
+    Parameters
+    ----------
+    keys
+        Under which values are hidden.
+    arguments
+        Which positional arguments are hidden, by the name of the task.
+    """
+
+    def __init__(self, keys: Sequence[str] = (), arguments: Mapping[str, Hidden] | None = None) -> None:
         self.keys = tuple(keys)
+        self.arguments = dict(arguments or {})
         self.rows = 0  # events in columns
         self._tables: list[pa.Table] = []
         self._messages: list[Message] = []
@@ -49,8 +60,8 @@ class Held:
         """Turn these into columns; when something in them breaks that, find it by halving and set it aside."""
         try:
             found = columns.find(messages)
-            hidden = masked.table(found.table, self.keys)
-            refused = [Refused(masked.raw(raw, self.keys), reason) for raw, reason in found.refused]
+            hidden = mask_table(found.table, self.keys, self.arguments)
+            refused = [Refused(mask_raw(raw, self.keys), reason) for raw, reason in found.refused]
         except Exception as error:
             # Whatever a sender finds that we did not think of: it costs its own message and no other one.
             if len(messages) == 1:

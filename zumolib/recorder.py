@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ from zumolib.errors import BrokerError, HistoryError, InputError
 from zumolib.held import Held
 from zumolib.history import History
 from zumolib.inspection import Depths
-from zumolib.masking import KEYS
+from zumolib.masking import KEYS, Hidden
 from zumolib.recorder_state import State, StateFile, now
 from zumolib.sources.clock import Clock
 
@@ -102,6 +102,9 @@ class Recorder:
         RabbitMQ's management API, for unacked messages and rates.
     masked_keys
         Values under them are hidden before an event is stored; see :mod:`zumolib.masking`.
+    masked_arguments
+        Which positional arguments are hidden as well, by the name of the task; see
+        :func:`zumolib.signatures.hidden_arguments`.
     clock
         Tells when messages came.
 
@@ -123,6 +126,7 @@ class Recorder:
         retain_gb: float | None = None,
         management_url: str = "",
         masked_keys: Sequence[str] = KEYS,
+        masked_arguments: Mapping[str, Hidden] | None = None,
         clock: Clock | None = None,
     ) -> None:
         if not re.fullmatch(r"[\w.@-]{1,100}", name):
@@ -138,7 +142,7 @@ class Recorder:
         self._file = StateFile(history.root, name)
         self._clock = clock or Clock()
         self._depths = Depths(app, management_url=management_url)
-        self._held = Held(masked_keys)
+        self._held = Held(masked_keys, masked_arguments)
         self._rates: deque[tuple[float, int]] = deque()
         self._errors = sources.errors(app)
 

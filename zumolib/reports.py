@@ -15,6 +15,7 @@ from zumolib import light, pages
 from zumolib.conf import PROJECT, Conf, child_environment, read
 from zumolib.errors import ReportError
 from zumolib.frames.window import Window
+from zumolib.masking import mask_text
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -128,9 +129,11 @@ def _execute(source: Path, target: Path, window: Window, conf: Conf, progress: P
             cwd=str(source.parent),
             environment=_environment(conf),
             progress=progress,
+            keys=conf.ZUMO_MASKED_KEYS,
         )
     except PapermillExecutionError as error:
-        return f"{source.name}: cell {error.exec_count} failed: {error.ename}: {error.evalue}"
+        said = mask_text(f"{error.ename}: {error.evalue}", conf.ZUMO_MASKED_KEYS)
+        return f"{source.name}: cell {error.exec_count} failed: {said}"
     except CellTimeoutError:
         return f"{source.name}: a cell took longer than {CELL_TIMEOUT} s and was stopped"
     except DeadKernelError:
@@ -173,6 +176,7 @@ def _register_engine() -> None:
             *,
             environment: dict[str, str],
             progress: Progress | None,
+            keys: tuple[str, ...],
             **_: Any,
         ) -> None:
             total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
@@ -193,9 +197,22 @@ def _register_engine() -> None:
                 # It would warn, at each start, that its sockets on the loopback interface are not encrypted.
                 extra_arguments=["--IPKernelApp.log_level=ERROR"],
             )
-            client.execute(env=environment)
+            try:
+                client.execute(env=environment)
+            finally:
+                _mask_errors(nb_man.nb, keys)
 
     papermill_engines.register(ENGINE, Engine)
+
+
+def _mask_errors(notebook: NotebookNode, keys: tuple[str, ...]) -> None:
+    """Hide what is secret in what cells printed and in the errors that ended them."""
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        if output.output_type == "stream":
+            output.text = mask_text(output.text, keys)
+        elif output.output_type == "error":
+            output.evalue = mask_text(output.evalue, keys)
+            output.traceback = [mask_text(line, keys) for line in output.traceback]
 
 
 def _read(path: Path) -> NotebookNode:

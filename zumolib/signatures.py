@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from zumolib.masking import Hidden, hidden_positions
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,3 +60,25 @@ def describe(function: Any) -> tuple[Parameter, ...] | None:
 def first_line(function: Any) -> str:
     """First line of a function's description."""
     return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def hidden_arguments(app: Celery, keys: Sequence[str]) -> dict[str, Hidden]:
+    """Which positional arguments of which tasks have a masked name, as far as the app's modules can be imported.
+
+    Returns
+    -------
+    dict
+        By the name of the task; only those with such an argument.
+    """
+    try:
+        app.loader.import_default_modules()
+        tasks = dict(app.tasks)
+    except Exception as error:  # noqa: BLE001 - another project's modules may raise whatever they like
+        tasks = dict(app.tasks) if app.finalized else {}
+        logger.warning(
+            "Not all task modules of %s can be imported (%s: %s): positional arguments of unknown tasks are "
+            "recorded as they are, unless their form shows that they are secret",
+            *(app.main, type(error).__name__, error),
+        )
+    found = {name: hidden_positions(getattr(task, "run", None), keys) for name, task in tasks.items()}
+    return {name: hidden for name, hidden in found.items() if hidden}

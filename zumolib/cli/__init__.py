@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from zumolib import __version__
-from zumolib.cli.output import plain
+from zumolib.cli.output import error_line, masked_keys
 from zumolib.errors import ZumoError
+from zumolib.masking.log import mask_tracebacks
 
 
 class Front(click.Group):
@@ -25,11 +26,11 @@ class Front(click.Group):
         try:
             return super().invoke(ctx)
         except ZumoError as error:
-            click.echo(f"zumo: {plain(error)}", err=True)
+            error_line(error)
             sys.exit(error.exit_code)
         except click.UsageError as error:
             place = error.ctx.command_path if error.ctx else "zumo"
-            click.echo(f"zumo: {plain(error.format_message())} See `{place} --help`.", err=True)
+            error_line(f"{error.format_message()} See `{place} --help`.")
             sys.exit(error.exit_code)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -39,8 +40,9 @@ class Front(click.Group):
 
             said = storage_faults.line(error)
             if said is None:
+                mask_tracebacks(masked_keys())
                 raise
-            click.echo(f"zumo: {plain(said)}", err=True)
+            error_line(said)
             sys.exit(1)
 
 
@@ -56,6 +58,7 @@ def _add_commands() -> None:
         conf,
         consuming,
         entries,
+        history,
         processes,
         receipts,
         reports,
@@ -68,7 +71,7 @@ def _add_commands() -> None:
     )
 
     acting = (calling, entries, consuming, sizing, receipts)
-    for module in (stack, schedule, *acting, runbook, work, reports, processes, users, conf):
+    for module in (stack, schedule, *acting, runbook, work, reports, history, processes, users, conf):
         for command in module.COMMANDS:
             main.add_command(command)
 

@@ -15,6 +15,10 @@ from typing import Any
 
 import click
 
+from zumolib.errors import ConfError
+from zumolib.masking import KEYS, mask_text
+from zumolib.masking.log import Masking
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -44,6 +48,21 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def masked_keys() -> tuple[str, ...]:
+    """The keys under which values are hidden; the built-in ones where the settings cannot be read."""
+    from zumolib.conf import conf
+
+    try:
+        return conf().ZUMO_MASKED_KEYS
+    except ConfError:
+        return KEYS
+
+
+def error_line(text: object) -> None:
+    """Print why a command ends, without what must not be seen."""
+    click.echo(f"zumo: {plain(mask_text(str(text), masked_keys()))}", err=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
@@ -100,4 +119,5 @@ def log_to_stderr() -> None:
     formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
+    handler.addFilter(Masking(masked_keys()))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

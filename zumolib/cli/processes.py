@@ -20,18 +20,21 @@ def record(name: str, app_name: str | None) -> None:
     from zumolib.conf import conf
     from zumolib.history import History
     from zumolib.recorder import Recorder, stop_on_signals
+    from zumolib.signatures import hidden_arguments
 
     log_to_stderr()
     stop = threading.Event()
     stop_on_signals(stop)
+    app = target.find_app(app_name or "")
     Recorder(
-        target.find_app(app_name or ""),
+        app,
         History(conf().history),
         name=name,
         retain_days=conf().ZUMO_HISTORY_DAYS,
         retain_gb=conf().ZUMO_HISTORY_GB,
         management_url=conf().RABBITMQ_MANAGEMENT_URL,
         masked_keys=conf().ZUMO_MASKED_KEYS,
+        masked_arguments=hidden_arguments(app, conf().ZUMO_MASKED_KEYS),
     ).run(stop)
 
 

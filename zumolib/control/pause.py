@@ -126,9 +126,11 @@ def consuming(app: Celery, queue: str, nodes: Sequence[str], *, expected: bool) 
     """Whether all these workers come to list the queue, or to list it no more."""
 
     agreed: list[str] = []
+    silent: list[str] = []
 
     def look() -> bool:
         said = remote.ask(app, {"active_queues": {}}, nodes=nodes)["active_queues"]
+        silent[:] = [node for node in nodes if node not in said]
         agreed[:] = [
             node
             for node, queues in said.items()
@@ -138,7 +140,10 @@ def consuming(app: Celery, queue: str, nodes: Sequence[str], *, expected: bool) 
 
     effect = remote.seen(look, SEEN_SECONDS)
     what = "consume from it" if expected else "do not consume from it any more"
-    return Observation.of(effect, of_nodes(len(agreed), len(nodes), what), lasting=UNTIL_RESTART)
+    seen = of_nodes(len(agreed), len(nodes), what)
+    if not effect and silent:
+        return Observation.of(None, f"{seen}; no reply from {', '.join(silent)}", lasting=UNTIL_RESTART)
+    return Observation.of(effect, seen, lasting=UNTIL_RESTART)
 
 
 def _options(now: Fleet, nodes: Sequence[str], queue: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from zumolib.conf import conf, person
 from zumolib.control.database import database_errors
 from zumolib.control.run import Run
 from zumolib.errors import ControlError, InputError, ZumoError
-from zumolib.masking import mask_value
+from zumolib.masking import mask_text, mask_value
 from zumolib.receipts.observation import NOT_VERIFIED, VERIFIED, Observation
 
 if TYPE_CHECKING:
@@ -103,17 +103,17 @@ def begin(plan: Plan, *, reason: str, actor: str) -> int:
             row = Row.objects.create(
                 plan=plan.id,
                 action=plan.action,
-                target=plan.target[:300],
-                summary=plan.summary,
+                target=mask_text(plan.target, keys)[:300],
+                summary=mask_text(plan.summary, keys),
                 actor=(actor or person())[:200],
-                reason=reason,
+                reason=mask_text(reason, keys),
                 process=f"{socket.gethostname()}:{os.getpid()}",
                 started_at=datetime.now(UTC),
                 asked=mask_value(_plain(plan.asked), keys),
                 affected=mask_value(_rows(plan.preview), keys),
                 affected_count=len(plan.preview),
                 before=mask_value(_plain(plan.before), keys),
-                caveats=list(plan.caveats),
+                caveats=mask_value(list(plan.caveats), keys),
                 undoes_id=plan.undoes,
             )
         except IntegrityError:
@@ -143,9 +143,9 @@ def end(
     values: dict[str, Any] = {
         "finished_at": datetime.now(UTC),
         "state": state,
-        "outcome": outcome,
+        "outcome": mask_text(outcome, keys),
         "verdict": seen.verdict,
-        "observed": seen.observed,
+        "observed": mask_text(seen.observed, keys),
         "observed_at": seen.at,
         "lasting": seen.lasting,
         "no_way_back": no_way_back,
@@ -252,3 +252,23 @@ def _value(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()
     return value.item() if hasattr(value, "item") else value
+
+
+def scrub(keys: Sequence[str]) -> int | None:
+    """Hide what is secret in every receipt; how many were changed, None where this database has none.
+
+    Raises
+    ------
+    ZumoError
+        The database does not answer, or does not take it.
+    """
+    orm.ready()
+    from django.db import connection, transaction
+
+    from zumolib.receipts.models import Receipt as Row
+
+    with database_errors():
+        if Row._meta.db_table not in connection.introspection.table_names():
+            return None
+        with transaction.atomic():
+            return int(Row.objects.scrub(lambda value: mask_value(value, keys)))

@@ -79,34 +79,42 @@ class Revoke(Plan):
         wanted = set(run.succeeded)
         if not nodes:
             return Observation.of(None, "no worker answered")
-        said = remote.ask(self.app, {"revoked": {}, "stats": {}}, nodes=nodes)
+        said = remote.ask(self.app, {"revoked": {}, "stats": {}}, nodes=nodes, timeout=remote.PATIENCE)
         holding = [node for node in nodes if wanted <= set(said["revoked"].get(node) or ())]
         told = {*self.nodes, *nodes}
         what = of_nodes(len(holding), len(told), "hold the revoke")
         lasting = _lasting({node: said["stats"].get(node) or {} for node in nodes})
+        if silent := [node for node in nodes if node not in said["revoked"]]:
+            return Observation.of(None, f"{what}; no reply from {', '.join(silent)}", lasting=lasting)
         if len(holding) < len(nodes):
             return Observation.of(False, what, lasting=lasting)
         if self.terminate:
-            left = self._still_run(nodes, wanted)
+            left, silent = self._still_run(nodes, wanted)
             if left:
                 return Observation.of(False, f"{what}; {left:,} of these tasks still run", lasting=lasting)
+            if silent:
+                what += f"; whether these tasks still run is not known: no reply from {', '.join(silent)}"
+                return Observation.of(None, what, lasting=lasting)
             what += ", and none of these tasks runs"
         if self.strangers >= wanted:
             these = "this id" if len(wanted) == 1 else "these ids"
             return Observation.of(None, f"{what}, and nobody knows {these}", lasting=lasting)
         return Observation.of(True if len(holding) == len(told) else None, what, lasting=lasting)
 
-    def _still_run(self, nodes: Sequence[str], wanted: set[str]) -> int:
-        """How many of the tasks still run after a while."""
-        left = set(wanted)
+    def _still_run(self, nodes: Sequence[str], wanted: set[str]) -> tuple[int, list[str]]:
+        """How many of the tasks still run after a while, and which workers did not say at the last look."""
+        left: set[str] = set()
+        silent: list[str] = []
 
         def ended() -> bool:
             said = remote.ask(self.app, {"active": {}}, nodes=nodes)["active"]
-            left.intersection_update({item["id"] for items in said.values() for item in items})
-            return not left
+            silent[:] = [node for node in nodes if node not in said]
+            left.clear()
+            left.update(wanted & {item["id"] for items in said.values() for item in items})
+            return not left and not silent
 
         remote.seen(ended, TERMINATE_SECONDS)
-        return len(left)
+        return len(left), silent
 
 
 def _lasting(stats: Mapping[str, Mapping[str, Any]]) -> str:

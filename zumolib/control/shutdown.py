@@ -40,7 +40,11 @@ class Shutdown(Plan):
         """They stay silent, or are busy finishing, which cannot be told from outside."""
 
         def look() -> bool:
-            said = remote.ask(self.app, {"ping": {}}, nodes=self.nodes, timeout=0.5)["ping"]
+            # One that is only busy gets a second question, with more time for its answer.
+            for timeout in (0.5, 2 * remote.TIMEOUT):
+                said = remote.ask(self.app, {"ping": {}}, nodes=self.nodes, timeout=timeout)["ping"]
+                if said:
+                    break
             run.after["still_there"] = sorted(said)
             return not said
 

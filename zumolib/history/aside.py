@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TextIO
 
 from zumolib.errors import HistoryError
 
@@ -34,7 +41,7 @@ def append(root: Path, raw: object, *, reason: str, at: datetime) -> bool:
     path = root / FOLDER / f"{at.astimezone(UTC).date()}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="ascii") as sink:
+        with _locked(path) as sink:
             if sink.tell() > BYTES:
                 return False
             sink.write(line + "\n")
@@ -43,6 +50,48 @@ def append(root: Path, raw: object, *, reason: str, at: datetime) -> bool:
             f"{path} cannot be written ({error.strerror}); free space or make it writable"
         ) from error
     return True
+
+
+def files(root: Path) -> list[Path]:
+    """One a day, the oldest first."""
+    return sorted((root / FOLDER).glob("*.jsonl"))
+
+
+def rewrite(path: Path, change: Callable[[str], str]) -> None:
+    """Put another line in the place of each, all at once; a line that is not whole is dropped.
+
+    Raises
+    ------
+    HistoryError
+        The folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with _locked(path), path.open(encoding="ascii", errors="replace") as source:
+            with part.open("w", encoding="ascii") as sink:
+                for line in source:
+                    with contextlib.suppress(ValueError, KeyError, TypeError):  # cut by a crash
+                        sink.write(change(line) + "\n")
+                sink.flush()
+                os.fsync(sink.fileno())
+            part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise HistoryError(
+            f"{path} cannot be written ({error.strerror}); free space or make it writable"
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[TextIO]:
+    """The file, open for more lines, while nobody else writes or replaces it."""
+    while True:
+        with path.open("a", encoding="ascii") as sink:
+            fcntl.flock(sink, fcntl.LOCK_EX)
+            if not path.exists() or os.fstat(sink.fileno()).st_ino != path.stat().st_ino:
+                continue  # it was replaced while we waited
+            yield sink
+            return
 
 
 def retain(root: Path, first: date) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 
 import duckdb
@@ -52,6 +54,20 @@ class Output:
 
         size = self.place.put(name, copy)
         self._measure(kind, Entry(name, size, 0.0), day, made, ended)
+
+    def copy(self, segment: Segment, write: Callable[[Path], object]) -> None:
+        """Write the rows of a segment once more, in another form; they keep their day and their age.
+
+        Raises
+        ------
+        HistoryError
+            The place cannot be written.
+        """
+        folder = segment.name.rpartition("/")[0]
+        name = f"{folder}/{segment.made // 1000}-{secrets.token_hex(8)}.parquet"
+        self._names.append(name)
+        entry = Entry(name, self.place.put(name, write), 0.0)
+        self._measure(segment.kind, entry, segment.day, segment.made, segment.ended)
 
     def take(self, kind: Kind, entry: Entry, day: str) -> None:
         """Count a file that is there already.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -25,6 +26,24 @@ class Receipts(models.QuerySet):
     def close(self, pk: int, **values: Any) -> bool:
         """Write the end of an action that is still open; False when it has ended already."""
         return bool(models.QuerySet.update(self.filter(pk=pk, state=Receipt.State.STARTED), **values))
+
+    def scrub(self, hide: Callable[[Any], Any]) -> int:
+        """Put `hide` of it in the place of what these rows say, and change nothing else; how many changed."""
+        changed = 0
+        for row in self.iterator():
+            before = {name: getattr(row, name) for name in SHOWN}
+            after = {name: hide(value) for name, value in before.items()}
+            if after != before:
+                models.QuerySet.update(self.model.objects.filter(pk=row.pk), **after)
+                changed += 1
+        return changed
+
+
+SHOWN = (
+    *("target", "summary", "reason", "outcome", "observed"),
+    *("asked", "affected", "before", "after", "steps", "caveats"),
+)
+"""What people read of a receipt; the way back is not among it."""
 
 
 class Receipt(models.Model):

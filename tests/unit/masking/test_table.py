@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zumolib import events, held, masked
+from zumolib import events, held
 from zumolib.columns import Message
-from zumolib.masking import KEYS, MASK, mask_text
+from zumolib.masking import KEYS, MASK, Hidden, mask_text
+from zumolib.masking.table import COLUMNS, mask_table
 
 NAMES = st.sampled_from(
     [*KEYS, "accessToken", "db-password", "API KEY", "a_pi_key", "discard", "user", "x", "ключ", "Card2"]
@@ -35,15 +36,15 @@ def rows(texts: list[str | None], column: str = "args") -> pa.Table:
 )
 def test_a_table_is_masked_as_its_texts_are(texts: list[str | None], more: list[str], keys: Any) -> None:
     both = pa.concat_tables([rows(texts), rows(list(more))])  # two chunks
-    found = masked.table(both, tuple(keys))
+    found = mask_table(both, tuple(keys))
     assert found.schema == events.SCHEMA
     assert found["args"].to_pylist() == [text and mask_text(text, tuple(keys)) for text in [*texts, *more]]
     assert found.drop_columns(["args"]).equals(both.drop_columns(["args"]))
 
 
-@pytest.mark.parametrize("column", masked.COLUMNS)
+@pytest.mark.parametrize("column", COLUMNS)
 def test_every_column_of_text_is_looked_through(column: str) -> None:
-    found = masked.table(rows(["{'password': 'hunter2', 'user': 'ann'}"], column), KEYS)
+    found = mask_table(rows(["{'password': 'hunter2', 'user': 'ann'}"], column), KEYS)
     assert found[column].to_pylist() == [f"{{'password': '{MASK}', 'user': 'ann'}}"]
 
 
@@ -79,3 +80,32 @@ def test_what_is_kept_aside_is_masked(body: bytes) -> None:
     [refused] = its.convert()
     assert "t0ps3cret" not in str(refused.raw)
     assert MASK in str(refused.raw)
+
+
+@pytest.mark.parametrize("form", ["events", "partials"])
+def test_positional_arguments_are_masked_where_the_signature_is_known(form: str) -> None:
+    found = rows(["('ann', 'hunter2')", None, "('ann', 'hunter2')"])
+    names = pa.array(["login", "login", "other"])
+    found = found.set_column(found.schema.get_field_index("name"), "name", names)
+    if form == "partials":
+        moments = pa.array([1, None, 3])
+        args = pa.StructArray.from_arrays(
+            [moments, found["args"].combine_chunks()], ["moment", "text"], mask=pa.array([False, True, False])
+        )
+        found = pa.table({"name": names, "args": args})
+    shown = mask_table(found, KEYS, {"login": Hidden(frozenset({1}))})
+    texts = [row and (row["text"] if form == "partials" else row) for row in shown["args"].to_pylist()]
+    assert texts == ["('ann', '***')", None, "('ann', 'hunter2')"]
+    assert shown.schema == found.schema
+
+
+def test_texts_within_structures_are_masked() -> None:
+    ended = pa.array(
+        [{"state": "FAILURE", "traceback": "token=x"}, None, {"state": "token=x", "traceback": None}]
+    )
+    found = pa.table({"name": ["a", "b", "c"], "ended": ended})
+    shown = mask_table(found, KEYS)
+    assert shown["ended"].to_pylist() == [
+        {"state": "FAILURE", "traceback": "token=***"}, None, {"state": "token=x", "traceback": None},
+    ]  # fmt: skip
+    assert mask_table(shown, KEYS) is shown

@@ -1,0 +1,58 @@
+"""``zumo history``: the recorded history as a whole."""
+
+from __future__ import annotations
+
+import click
+
+from zumolib.cli import target
+from zumolib.cli.effects import writes
+from zumolib.cli.output import as_json, dump, say
+
+
+@click.group()
+def history() -> None:
+    """The recorded history on disk."""
+
+
+@history.command()
+@click.option(
+    "--app", "app_name", help="Celery app that was recorded, as in `celery -A`; the platform's by default."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@writes
+def scrub(app_name: str | None, yes: bool, as_json: bool) -> None:
+    """Hide what ZUMO_MASKED_KEYS hides today in what was recorded before, and in receipts.
+
+    What is hidden is gone. Recorders take new keys when they are started again; reports that were made
+    stay as they are.
+    """
+    from dataclasses import asdict
+
+    from zumolib.conf import conf
+    from zumolib.control import receipt
+    from zumolib.history import History
+    from zumolib.history.scrub import scrub as scrub_history
+    from zumolib.signatures import hidden_arguments
+
+    settings = conf()
+    keys = settings.ZUMO_MASKED_KEYS
+    if not yes:
+        click.confirm(
+            f"Hide the values under {len(keys)} keys in {settings.history} and in the receipts for good?",
+            abort=True,
+        )
+    app = target.find_app(app_name or "")
+    done = scrub_history(History(settings.history), keys, hidden_arguments(app, keys))
+    receipts = receipt.scrub(keys)
+    if as_json:
+        dump(asdict(done) | {"receipts": receipts})
+        return
+    say("history", f"{done.changed} of {done.files} files written anew")
+    say("aside", f"{done.lines} lines changed")
+    say("receipts", f"{receipts} changed" if receipts is not None else "this database has none")
+    for name in done.damaged:
+        say("damaged", f"{name} cannot be read and was not looked through; delete it")
+
+
+COMMANDS = (history,)
