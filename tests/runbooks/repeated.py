@@ -47,17 +47,30 @@ def let_go(d: Embedded, ids: list[str]) -> None:
 
 
 def miss_a_day(d: Embedded) -> None:
-    """A daily entry was due three hours ago, which beat has long forgotten."""
-    d.driver.do("from zumolib.runbooks import bench\nbench.SETTLE_SECONDS = 2.0")
+    """A daily entry was due three hours ago; a beat that runs since before that knows nothing of it."""
+    log = d.stack.home / "log" / "beat.log"
+    reads = log.read_text().count("Schedule changed")
+    d.driver.do("from zumolib.runbooks import bench\nbench.SETTLE_SECONDS = 8.0")
     d.driver.do(
         "from datetime import UTC, datetime, timedelta\n"
         "from django_celery_beat.models import CrontabSchedule, PeriodicTask\n"
         "due = datetime.now(UTC) - timedelta(hours=3)\n"
         "daily, _ = CrontabSchedule.objects.get_or_create(minute=str(due.minute), hour=str(due.hour), "
         "day_of_week='*', day_of_month='*', month_of_year='*', timezone='UTC')\n"
-        "row, _ = PeriodicTask.objects.update_or_create(name='planted-daily', defaults=dict("
-        "task='zumodra.celery.debug_task', crontab=daily, enabled=True))\n"
-        "PeriodicTask.objects.filter(pk=row.pk).update(last_run_at=due - timedelta(days=1))"
+        "PeriodicTask.objects.update_or_create(name='planted-daily', defaults=dict("
+        "task='zumodra.celery.debug_task', crontab=daily, enabled=True))"
+    )
+    wait_until(lambda: log.read_text().count("Schedule changed") > reads, 30, "beat to have read it")
+    miss_it(d)
+
+
+def miss_it(d: Embedded) -> None:
+    """Its last dispatch was the day before, in a way of which beat is not told."""
+    d.driver.do(
+        "from datetime import UTC, datetime, timedelta\n"
+        "from django_celery_beat.models import PeriodicTask\n"
+        "PeriodicTask.objects.filter(name='planted-daily').update("
+        "last_run_at=datetime.now(UTC) - timedelta(days=1, hours=3, minutes=1))"
     )
 
 

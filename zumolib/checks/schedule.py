@@ -144,8 +144,11 @@ def _stopped(scene: Scene) -> Iterator[Finding]:
             "",
             f"beat {stands}{_late(late)}",
             "start beat anew; its log says what it waited for",
-            # After the last of them was due: a start of beat since then has helped none of them.
-            facts={"entries": [row.name for row, _ in late], "since": max(due for _, due in late)},
+            # After the last of them was due and became what it is: a start of beat since then has helped none of them.
+            facts={
+                "entries": [row.name for row, _ in late],
+                "since": max(max(due, row.date_changed) for row, due in late),
+            },
         )
     elif state is None and lease is None and not any(row.last_run_at for row in rows(scene)):
         raise CannotTell(

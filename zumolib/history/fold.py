@@ -43,7 +43,9 @@ def waiting(place: Place, manifest: Manifest) -> tuple[list[Entry], list[Entry]]
 
 
 def fold(place: Place, manifest: Manifest, now: datetime) -> Manifest:
-    """Fold everything that waits, in steps of bounded size; returns the state after it.
+    """Fold everything that waits by now, in steps of bounded size; returns the state after it.
+
+    What comes meanwhile waits for the next time: whoever writes faster than this folds must not keep it for ever.
 
     The caller is the only one who works in the background here, or loses a race without harm.
 
@@ -53,8 +55,11 @@ def fold(place: Place, manifest: Manifest, now: datetime) -> Manifest:
         The place cannot be read or written. What waits goes on waiting, and nothing is lost.
     """
     limit = STEP_ROWS
+    first = {entry.name for entries in waiting(place, manifest) for entry in entries}
     while True:
-        hot, depths = waiting(place, manifest)
+        hot, depths = (
+            [entry for entry in found if entry.name in first] for found in waiting(place, manifest)
+        )
         if not hot and not depths:
             return manifest
         batch = list(_batch(hot, limit))

@@ -20,8 +20,8 @@ MOST = 2  # cures in that time: one may have helped, and the trouble have come a
 LOOK = "look at the log of what is named there"
 SUSPECTS: Mapping[str, str] = {
     "beat-stopped": (
-        "Next suspect: beat's DatabaseScheduler loads only crontabs that are due within about 2 hours of its "
-        "start or of an edit, and a firing that was missed before is not made up for. Run what was missed: "
+        "Next suspect: a scheduler that passes over them; django-celery-beat's own loads only crontabs that are due "
+        "within about 2 hours of its start or of an edit. Run what was missed: "
     ),
     "workers-busy": "Next suspect: the tasks that hold the processes. ",
     "prefetch-held": "Next suspect: the tasks with an ETA; keep far ETAs in the schedule, and revoke those: ",
