@@ -8,8 +8,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 class OwnProcess:
@@ -54,6 +60,12 @@ class OwnProcess:
                 raise AssertionError(f"not ready after {seconds} s:\n{self.tail()}")
             time.sleep(0.1)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """While it and its children are there, and do nothing."""
+        with stopped(self.process.pid):
+            yield
+
     def end(self, seconds: float = 30) -> int:
         """Ask it to end, then make what is left of it end; returns the exit status.
 
@@ -79,6 +91,21 @@ class OwnProcess:
         return self.log.read_text(errors="replace")[-3_000:]
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """While a process and its children are there, and do nothing."""
+    top = psutil.Process(pid)
+    family = [top, *top.children(recursive=True)]
+    for process in family:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
 def listens(port: int) -> bool:
     """Whether something answers on a port of the loopback interface."""
     try:
@@ -86,3 +113,23 @@ def listens(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def passes(check: dict[str, Any], env: dict[str, str]) -> bool:
+    """Whether a health check passes within its time, as Docker has it."""
+    kind, test = check["test"]
+    assert kind == "CMD-SHELL"
+    asked = subprocess.Popen(
+        ["sh", "-c", test.replace("$$", "$")],
+        env=env,
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return asked.wait(float(check["timeout"].removesuffix("s"))) == 0
+    except subprocess.TimeoutExpired:
+        os.killpg(asked.pid, signal.SIGKILL)
+        asked.wait()
+        return False

@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from dotenv import dotenv_values
 
-from tests.integration.own_process import OwnProcess, listens
+from tests.integration.own_process import PROJECT, OwnProcess, listens, passes, stopped
+from tests.services.missing import missing
 from tests.services.ports import free_port
 from tests.services.postgresql import postgresql
 from tests.services.rabbitmq import RabbitMQ
@@ -30,7 +32,6 @@ from zumolib.conf import Conf
 from zumolib.dotenv import init
 from zumolib.stack.programs import valkey_binary
 
-PROJECT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sys.executable).parent
 
 SERVICES = (
@@ -73,17 +74,7 @@ class Stack:
         return OwnProcess(command, env=self.environment(name), cwd=PROJECT, log=self.folder / f"{name}.log")
 
     def healthy(self, name: str) -> bool:
-        kind, test = self.services[name]["healthcheck"]["test"]
-        assert kind == "CMD-SHELL"
-        checked = subprocess.run(
-            ["sh", "-c", test.replace("$$", "$")],
-            env=self.environment(name),
-            cwd=PROJECT,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return checked.returncode == 0
+        return passes(self.services[name]["healthcheck"], self.environment(name))
 
 
 def resolved(folder: Path) -> dict[str, Any]:
@@ -119,7 +110,7 @@ def password(folder):
 
 
 @pytest.fixture(scope="module")
-def rabbitmq_port(password) -> Iterator[int]:
+def rabbitmq_server(password) -> Iterator[RabbitMQ]:
     login = f"default_user = zumodra\ndefault_vhost = zumodra\ndefault_pass = {password['RABBITMQ_DEFAULT_PASS']}\n"
     server = RabbitMQ(
         settings=(PROJECT / "docker" / "rabbitmq.conf").read_text() + login,
@@ -127,20 +118,30 @@ def rabbitmq_port(password) -> Iterator[int]:
     )
     try:
         server.start()
-        yield server.port
+        yield server
     finally:
         server.remove()
 
 
 @pytest.fixture(scope="module")
-def redis_port(folder, password) -> Iterator[int]:
-    port = free_port()
+def rabbitmq_port(rabbitmq_server) -> int:
+    return rabbitmq_server.port
+
+
+@pytest.fixture(scope="module")
+def redis_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def redis_server(folder, password, redis_port) -> Iterator[OwnProcess]:
+    port = redis_port
     content = resolved(folder)["configs"]["redis"]["content"]
     settings = f"{content}\nport {port}\nbind 127.0.0.1\ndir {folder}\n"
     command = [valkey_binary(), "-"]
     with OwnProcess(command, env={}, cwd=folder, log=folder / "valkey.log", stdin=settings) as process:
         process.wait_until(lambda: listens(port), seconds=20)
-        yield port
+        yield process
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def postgresql_port(password) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def stack(folder, password, rabbitmq_port, redis_port, postgresql_port) -> Stack:
+def stack(folder, password, rabbitmq_port, redis_port, redis_server, postgresql_port) -> Stack:
     web, jupyter = str(free_port()), str(free_port())
     text = json.dumps(resolved(folder)["services"])
     #   in the containers                   here
@@ -165,7 +166,6 @@ def stack(folder, password, rabbitmq_port, redis_port, postgresql_port) -> Stack
         "smtp://mailhog:1025": f"smtp://127.0.0.1:{free_port()}",
         "/var/lib/zumo": f"{folder}/home",
         "/app/notebooks": f"{folder}/notebooks",
-        "/tmp/celerybeat.pid": f"{folder}/tmp/celerybeat.pid",
         "0.0.0.0": "127.0.0.1",
         '"8000"': f'"{web}"',
         "127.0.0.1:8000": f"127.0.0.1:{web}",
@@ -204,13 +204,39 @@ def test_command_runs_until_its_health_check_passes_and_ends(stack, name):
         assert not stack.healthy(name), "before it runs"
     with stack.start(name) as process:
         process.wait_until(lambda: stack.healthy(name), seconds=90)
+        if not name.startswith("celery-worker-"):
+            with process.stopped():  # it is there, and does not work
+                process.wait_until(lambda: not stack.healthy(name), seconds=60)
+            process.wait_until(lambda: stack.healthy(name), seconds=60)
         assert "Traceback" not in process.tail()
         assert process.end() in (0, -15), process.tail()
 
 
-def test_database_health_check_passes(stack, postgresql_port):
-    kind, test = stack.services["db"]["healthcheck"]["test"]
-    assert kind == "CMD-SHELL"
-    env = {"PATH": os.environ["PATH"], "PGPORT": str(postgresql_port)}
-    assert subprocess.run(["sh", "-c", test], env=env, check=False, timeout=30).returncode == 0
-    assert subprocess.run(["sh", "-c", test], env={**env, "PGPORT": "1"}, check=False, timeout=30).returncode
+@pytest.mark.parametrize("name", ["rabbitmq", "redis", "db"])
+def test_a_servers_health_check_fails_where_it_is_there_and_does_not_work(stack, request, name):
+    """Last, since what uses the server is not to be found waiting for it."""
+    check = dict(stack.services[name]["healthcheck"])
+    env = {"PATH": os.environ["PATH"], "HOME": str(stack.folder)}
+    match name:
+        case "rabbitmq":
+            server = request.getfixturevalue("rabbitmq_server")
+            env, pid = server.environment, server.pid
+        case "redis":
+            if shutil.which("redis-cli") is None:
+                missing("redis-cli is not installed (apt install redis-tools)")
+            process = request.getfixturevalue("redis_server")
+            pid = process.process.pid
+            login = f"redis-cli -p {request.getfixturevalue('redis_port')}"
+            assert "redis-cli ping" in check["test"][1]
+            check["test"] = ["CMD-SHELL", check["test"][1].replace("redis-cli", login)]
+            env |= {"REDISCLI_AUTH": stack.services[name]["environment"]["REDISCLI_AUTH"]}
+        case "db":
+            port = request.getfixturevalue("postgresql_port")
+            [pid] = {
+                c.pid for c in psutil.net_connections("tcp") if c.laddr.port == port and c.status == "LISTEN"
+            }
+            env |= {"PGPORT": str(port)}
+    assert passes(check, env)
+    with stopped(pid):
+        assert not passes(check, env)
+    assert passes(check, env)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
-from tests.integration.own_process import OwnProcess, listens
+from tests.integration.own_process import OwnProcess, listens, passes
 from tests.services.missing import missing
 from tests.services.ports import free_port
 
@@ -178,3 +179,16 @@ def test_nothing_else_is_open(nginx):
 
 def test_its_own_health(nginx):
     assert requests.get(f"{nginx}/nginx-health", timeout=10).status_code == 204
+
+
+def test_its_health_check_fails_where_it_is_there_and_does_not_work(running: Nginx) -> None:
+    if shutil.which("wget") is None:
+        missing("wget is not installed")
+    file = yaml.safe_load((CONFIGURATION.parents[1] / "docker-compose.yml").read_text())
+    check = file["services"]["nginx"]["healthcheck"]
+    test = check["test"].replace("http://127.0.0.1:8080", running.pages)
+    asked = {"test": ["CMD-SHELL", test], "timeout": "3s"}
+    assert passes(asked, dict(os.environ))
+    with running.process.stopped():
+        assert not passes(asked, dict(os.environ))
+    assert passes(asked, dict(os.environ))

@@ -90,6 +90,17 @@ class RabbitMQ:
                     raise RuntimeError((self._folder / "out").read_text()[-2000:]) from None
                 time.sleep(0.2)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """For RabbitMQ's own commands, which find this node by it."""
+        return {**self._environment, "PATH": f"{Path(SERVER).parent}:{self._environment['PATH']}"}
+
+    @property
+    def pid(self) -> int:
+        """Of the node, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """End the node as a restart of its machine would."""
         if self._process is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from zumolib.cli.effects import reads, starts, writes
 from zumolib.cli.output import as_json, dump, plain, say, seconds, table
+from zumolib.errors import InputError
 
 
 @click.command()
@@ -32,9 +33,15 @@ def down() -> None:
 
 
 @click.command()
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(["disk", "broker", "recorder", "cache", "results", "database", "beat", "worker"]),
+    help="Ask this alone, as a health check of one service does; may be given several times.",
+)
 @as_json
 @reads
-def status(as_json: bool) -> None:
+def status(only: tuple[str, ...], as_json: bool) -> None:
     """Show services, what does its work, queues, recorders and the history's files.
 
     \b
@@ -46,6 +53,8 @@ def status(as_json: bool) -> None:
       3  a warning: the disk is nearly full, or events wait for a recorder
       0  everything does its work
     """
+    if only:
+        _show_only(only, as_json)
     from zumolib.stack import lifecycle
 
     state = lifecycle.status()
@@ -54,6 +63,31 @@ def status(as_json: bool) -> None:
     else:
         _show(state)
     sys.exit(_exit_code(state))
+
+
+def _show_only(only: tuple[str, ...], as_json: bool) -> NoReturn:
+    """Ask some of the questions, and end with their exit code."""
+    from dataclasses import asdict
+
+    from zumolib import ownership
+    from zumolib.vitals import questions
+    from zumolib.vitals.answer import EXIT_CODES, worst
+
+    answers = questions.all_questions(own=ownership.is_own_app(), only=only)
+    if unasked := set(only) - {answer.id for answer in answers}:
+        raise InputError(f"--only {min(unasked)}: not asked beside another project's app")
+    if as_json:
+        dump([asdict(answer) for answer in answers])
+    else:
+        _show_answers([asdict(answer) for answer in answers])
+    sys.exit(EXIT_CODES[worst(answers)])
+
+
+def _show_answers(answers: list[dict[str, Any]]) -> None:
+    for answer in answers:
+        click.echo(f"{answer['id']}: {answer['state']}, {plain(answer['evidence'])}")
+        if answer["remedy"]:
+            click.echo(f"  {plain(answer['remedy'])}")
 
 
 def _exit_code(state: dict[str, Any]) -> int:
@@ -73,11 +107,7 @@ def _show(state: dict[str, Any]) -> None:
     for recorder in state["recorders"]:
         click.echo(_recorder(recorder))
     click.echo(_history(state["history"]))
-    for answer in state["health"]:
-        line = f"{answer['id']}: {answer['state']}, {plain(answer['evidence'])}"
-        click.echo(line)
-        if answer["remedy"]:
-            click.echo(f"  {plain(answer['remedy'])}")
+    _show_answers(state["health"])
     if state["watches_only"] and not state["running"]:
         click.echo(f"another project's app is watched; no embedded stack runs beside it ({state['home']})")
         return
