@@ -33,9 +33,12 @@ class Commands:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def call(self, *calls: Sequence[str], answer: str = "") -> list[Done]:
-        """Call `zumo` with each of these words, all at once; an answer is what their terminals type."""
-        asked = {"calls": [list(words) for words in calls], "answer": answer}
+    def call(self, *calls: Sequence[str], answer: str = "", **changes: str) -> list[Done]:
+        """Call `zumo` with each of these words, all at once.
+
+        An answer is what their terminals type; `changes` are variables that differ from the environment.
+        """
+        asked = {"calls": [list(words) for words in calls], "answer": answer, "changes": changes}
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         assert line, f"the process that forks ended with {self._process.wait()}"
@@ -60,16 +63,17 @@ def commands(environment: Mapping[str, str], cwd: Path) -> Iterator[Commands]:
         process.wait(30)
 
 
-def _call(calls: Sequence[Sequence[str]], answer: str) -> list[dict[str, Any]]:
-    return [done() for done in [_start(words, answer) for words in calls]]
+def _call(calls: Sequence[Sequence[str]], answer: str, changes: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [done() for done in [_start(words, answer, changes) for words in calls]]
 
 
-def _start(words: Sequence[str], answer: str) -> Callable[[], dict[str, Any]]:
+def _start(words: Sequence[str], answer: str, changes: Mapping[str, str]) -> Callable[[], dict[str, Any]]:
     """Fork the command; the returned function waits for its end."""
     out = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the command has ended
     ours, terminal = os.openpty() if answer else (None, None)
     pid = os.fork()
     if pid == 0:
+        os.environ.update(changes)
         _be_the_command(words, out.fileno(), terminal)
     if ours is not None:
         os.write(ours, answer.encode())

@@ -26,6 +26,7 @@ OWN_TABLES = ("tasks_", "receipts_")  # of apps that no other project has
 EXTENSIONS = frozenset({"spatial_ref_sys"})
 ITS_OWN = "sqlite_"  # SQLite's tables, as of what ANALYZE found
 MACHINERY = re.compile(r"celeryev|celery_delayed_|(reply\.)?celery\.pidbox|.*\.pidbox$|.*reply\..*")
+THEIR_EXCHANGE = "celery"  # Celery's default, which the platform does not use
 SHOWN = 5
 ASK_SECONDS = 1.0
 
@@ -170,7 +171,7 @@ def foreign_traces(app: Celery) -> list[str]:
         if connection.transport.driver_type == "redis":
             found, listening = _on_redis(app, connection.default_channel)
         else:
-            found, listening = _on_amqp(connection), True
+            found, listening = on_amqp(connection), True
         return found + (_workers(app, connection) if listening else [])
 
 
@@ -197,16 +198,16 @@ def _on_redis(app: Celery, channel: Any) -> tuple[list[str], bool]:
     return found, listening
 
 
-def _on_amqp(connection: Any) -> list[str]:
-    """On RabbitMQ: the exchange that every Celery app declares which does not name another one."""
+def on_amqp(connection: Any) -> list[str]:
+    """Of somebody else on RabbitMQ: the exchange that every Celery app declares which does not name another one."""
     channel = connection.channel()
     try:
-        channel.exchange_declare("celery", type="direct", durable=True, passive=True)
+        channel.exchange_declare(THEIR_EXCHANGE, type="direct", durable=True, passive=True)
     except connection.channel_errors:
         return []  # there is none
     else:
         channel.close()
-    return ["the exchange celery, which the platform does not use"]
+    return [f"the exchange {THEIR_EXCHANGE}, which the platform does not use"]
 
 
 def _workers(app: Celery, connection: Any) -> list[str]:

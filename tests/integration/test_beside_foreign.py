@@ -30,6 +30,7 @@ from zumolib.conf import PROJECT
 PASSWORD = "kd8-s2jq-w81"
 # They run beside another app: a recorder and JupyterLab. What waits for them is in a test of its own.
 RUNS = ("up", "down", "run", "record", "logs")
+SLOW = ("report", "runbook run")  # each starts a kernel
 # There is nothing of the kind to act on, which the command says; that it asks first is shown by all others.
 NO_PLAN = {"retry", "resume", "undo", "enable", "pool autoscale"}
 OTHERS = "another project's"
@@ -71,7 +72,10 @@ def words(theirs: Deployment, world: dict[str, str]) -> dict[str, tuple[str, ...
     made = commands.calls(target) | {
         "enable": commands.calls(replace(target, entry=project.OFF))["enable"],
         "web": ("--port", str(free_port())),
-        "report": (),
+        "report": (
+            "--date",
+            "2026-11-01",
+        ),  # another day than that of `run`, which makes its report meanwhile
         "env init": ("--path", str(Path(world["ZUMO_HOME"]) / ".env")),
     }
     return {name: after for name, after in made.items() if name not in RUNS}
@@ -103,8 +107,8 @@ def test_their_look_sees_a_change(theirs: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("path", "command"),
-    [(path, command) for path, command in LEAVES if " ".join(path) not in RUNS],
-    ids=[" ".join(path) for path, _ in LEAVES if " ".join(path) not in RUNS],
+    [(path, command) for path, command in LEAVES if " ".join(path) not in (*RUNS, *SLOW)],
+    ids=[" ".join(path) for path, _ in LEAVES if " ".join(path) not in (*RUNS, *SLOW)],
 )
 def test_a_command_changes_nothing(
     path: commands.Path, command: object, theirs: Deployment, zumo: forked.Commands, words: dict[str, tuple[str, ...]]
@@ -130,25 +134,51 @@ def test_a_command_changes_nothing(
 
 
 def test_what_runs_beside_them_changes_nothing(
-    theirs: Deployment, zumo: forked.Commands, world: dict[str, str], tmp_path: Path
+    theirs: Deployment,
+    zumo: forked.Commands,
+    words: dict[str, tuple[str, ...]],
+    world: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     history = Path(world["ZUMO_HOME"]) / "history"
-    with unchanged(theirs, "up, run, record, logs, down"):
+    with unchanged(theirs, ", ".join((*RUNS, *SLOW))):
         try:
             [up] = zumo.call(["up"])
             assert up.code == 0, up.said
             assert "only the recorder and JupyterLab are started" in up.said
             record = [sys.executable, "-m", "zumolib", "record", "--name", "another"]
             with OwnProcess(record, env=world, cwd=PROJECT, log=tmp_path / "record.log") as recorder:
-                run, logs, status = zumo.call(["run"], ["logs"], ["status"])
+                slow = [[*name.split(), *words[name]] for name in SLOW]
+                run, logs, status, report, runbook = zumo.call(["run"], ["logs"], ["status"], *slow)
                 recorder.wait_until((history / "recorder-another.json").exists, 60)
             assert run.code == 0, run.said
             assert logs.code == 0, logs.said
+            assert report.code == 0, report.said
+            assert "inconclusive: beat-stopped" in runbook.said
+            assert "broke off" not in runbook.said
             running = {line.split()[0] for line in status.said.splitlines() if " running " in line}
             assert running == {"jupyter", "recorder"}, status.said
         finally:
             [down] = zumo.call(["down"])
         assert down.code == 0, down.said
+
+
+def test_our_own_app_with_their_addresses_writes_nothing(
+    theirs: Deployment, zumo: forked.Commands, words: dict[str, tuple[str, ...]]
+) -> None:
+    """ZUMO_APP was forgotten: what only looks must not take their broker, results and database for its own."""
+    looks = {
+        " ".join(path): [*path, *words[" ".join(path)]]
+        for path, command in LEAVES
+        if effect(command) is Effect.READS and " ".join(path) not in (*RUNS, *SLOW)
+    }
+    with unchanged(theirs, ", ".join(looks)):
+        done = zumo.call(*looks.values(), ZUMO_APP="zumolib", CELERY_RESULT_BACKEND=theirs.results)
+    said = {name: one.said for name, one in zip(looks, done, strict=True)}
+    assert [name for name, text in said.items() if "Traceback" in text] == []
+    status = " ".join(said["status"].split())
+    for what in ("broker", "results", "database"):
+        assert f"{what}: unknown, answers; no write is tried" in status, said["status"]
 
 
 #   our own processes, as supervisor and docker compose start them
