@@ -27,6 +27,7 @@ from zumolib import metric_files, queues
 from zumolib.conf import conf
 from zumolib.errors import ScheduleError
 from zumolib.masking.log import mask_handlers
+from zumolib.ownership import TASK_CLASS
 from zumolib.signatures import describe, first_line
 
 settings.use_django()
@@ -101,9 +102,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
 
 def create(conf: settings.Conf) -> Celery:
     """An app for these settings."""
-    made = Celery(
-        "zumodra", task_cls="zumolib.task:BaseTask", events="zumolib.dispatch:Events", include=TASK_MODULES
-    )
+    made = Celery("zumodra", task_cls=TASK_CLASS, events="zumolib.dispatch:Events", include=TASK_MODULES)
     made.conf.update(configuration(conf))
     made.steps["worker"].add("zumolib.revokes:KeepRevokes")
     if conf.broker_is_redis:

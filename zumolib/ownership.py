@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from celery import Celery
 
 OWN_APP = "zumolib"
+TASK_CLASS = "zumolib.task:BaseTask"  # of an app of ours, and of no other
 PROBE = "zumodra.celery.health_check"  # a task that every worker of ours has and no other
 OWN_TABLES = ("tasks_", "receipts_")  # of apps that no other project has
 # What extensions of PostgreSQL bring along, and what the broker's own machinery is called.
 EXTENSIONS = frozenset({"spatial_ref_sys"})
 ITS_OWN = "sqlite_"  # SQLite's tables, as of what ANALYZE found
 MACHINERY = re.compile(r"celeryev|celery_delayed_|(reply\.)?celery\.pidbox|.*\.pidbox$|.*reply\..*")
+THEIR_EXCHANGE = "celery"  # Celery's default, which the platform does not use
 SHOWN = 5
 ASK_SECONDS = 1.0
 
@@ -62,7 +64,8 @@ def is_own_app() -> bool:
         found = find_app(name)
     except (ImportError, AttributeError):
         return False  # whatever uses it says what is wrong
-    return PROBE in found.tasks
+    # Not by its tasks: what one app of a process shares, every other app of it has as well.
+    return bool(found.task_cls == TASK_CLASS)
 
 
 def require_database() -> None:
@@ -168,7 +171,7 @@ def foreign_traces(app: Celery) -> list[str]:
         if connection.transport.driver_type == "redis":
             found, listening = _on_redis(app, connection.default_channel)
         else:
-            found, listening = _on_amqp(connection), True
+            found, listening = on_amqp(connection), True
         return found + (_workers(app, connection) if listening else [])
 
 
@@ -195,16 +198,16 @@ def _on_redis(app: Celery, channel: Any) -> tuple[list[str], bool]:
     return found, listening
 
 
-def _on_amqp(connection: Any) -> list[str]:
-    """On RabbitMQ: the exchange that every Celery app declares which does not name another one."""
+def on_amqp(connection: Any) -> list[str]:
+    """Of somebody else on RabbitMQ: the exchange that every Celery app declares which does not name another one."""
     channel = connection.channel()
     try:
-        channel.exchange_declare("celery", type="direct", durable=True, passive=True)
+        channel.exchange_declare(THEIR_EXCHANGE, type="direct", durable=True, passive=True)
     except connection.channel_errors:
         return []  # there is none
     else:
         channel.close()
-    return ["the exchange celery, which the platform does not use"]
+    return [f"the exchange {THEIR_EXCHANGE}, which the platform does not use"]
 
 
 def _workers(app: Celery, connection: Any) -> list[str]:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.foreign import plain, project
+from tests.foreign import deployment, plain, project
 from tests.services.processes import PROJECT
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
-from tests.waiting import wait_until
+from zumolib import conf, ownership
 
 WAITING = 5
 
@@ -39,16 +39,21 @@ def broker(valkey_server: Valkey) -> str:
 
 def zumo(home: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *(arguments if arguments[0] == "celery" else ("zumolib", *arguments))]
-    environment = {**os.environ, "ZUMO_HOME": str(home), **changes}
+    environment = {
+        **os.environ,
+        "ZUMO_HOME": str(home),
+        "ZUMO_SECRET_KEY": "a-secret-key-of-this-test-and-no-other",
+        **changes,
+    }
     return subprocess.run(
-        command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120
-    )
+        command, env=environment, cwd=PROJECT, input="kd8-s2jq-w81\n", capture_output=True, text=True, check=False,
+        timeout=120,
+    )  # fmt: skip
 
 
-def tables(database: Path) -> list[str]:
-    """All that is in a database, as text."""
-    with closing(sqlite3.connect(database)) as connection:
-        return sorted(connection.iterdump())
+def tables(database: Path) -> tuple[list[str], dict[str, str]]:
+    """All that is in a database, as text, and its files."""
+    return deployment.dump(database), deployment.files(database)
 
 
 def keys(url: str) -> dict[bytes, bytes | None]:
@@ -63,6 +68,9 @@ WRITES = [
     ("schedule", "install"),
     ("demo", "load"),
     ("drill", "--timeout", "5"),
+    ("user", "add", "another", "--password-stdin"),
+    ("user", "password", "somebody", "--password-stdin"),
+    ("web", "--port", "0"),
     ("celery", "-A", "zumolib", "beat"),
 ]
 
@@ -127,51 +135,27 @@ def test_their_exchange_on_rabbitmq_is_seen(rabbitmq: RabbitMQ, tmp_path: Path) 
     assert "another app's broker, with the exchange celery" in done.stderr + done.stdout
 
 
-def test_beside_a_foreign_app_only_the_recorder_and_the_lab_run(
-    broker: str, database: Path, tmp_path: Path
+def test_another_app_is_not_ours_though_ours_shares_its_tasks_with_it(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    theirs = tmp_path / "bills"
-    environment = {**os.environ, "PLAIN_BROKER": broker}
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "tests.foreign.plain",
-        "worker",
-        "-c1",
-        "-n",
-        "theirs@here",
-    ]
-    log = tmp_path / "theirs.log"
-    home = tmp_path / "home"
-    settings = {
-        "ZUMO_APP": "tests.foreign.plain", "CELERY_BROKER_URL": broker, "PLAIN_BROKER": broker,
-        "DATABASE_URL": f"sqlite:///{database}", "PYTHONPATH": str(PROJECT),
-    }  # fmt: skip
-    before = tables(database)
-    with log.open("wb") as sink:
-        worker = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=sink, stderr=sink)
+    import zumolib.celery
+
+    monkeypatch.setenv("ZUMO_APP", "tests.foreign.plain")
+    conf.conf.cache_clear()
     try:
-        done = zumo(home, "up", **settings)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "only the recorder and JupyterLab are started" in done.stdout
-        status = zumo(home, "status", **settings).stdout
-        running = {line.split()[0] for line in status.splitlines() if " running " in f" {line} "}
-        assert running >= {"jupyter", "recorder"}
-        assert not running & {"worker", "beat", "valkey", "provider", "mail"}, status
-        sent = [plain.app.send_task("plain.bill", (str(theirs),)).id for _ in range(WAITING)]
-        wait_until(
-            lambda: theirs.exists() and len(theirs.read_text().splitlines()) == len(sent), 60, "their tasks"
-        )
-        for refused in (("drill",), ("demo", "load"), ("schedule", "install"), ("migrate",)):
-            assert "another project's" in zumo(home, *refused, **settings).stderr
+        assert set(plain.app.tasks) >= {name for name in zumolib.celery.app.tasks if "health_check" in name}
+        assert not ownership.is_own_app()
+        monkeypatch.setenv("ZUMO_APP", "zumolib.celery:app")
+        conf.conf.cache_clear()
+        assert ownership.is_own_app()
     finally:
-        zumo(home, "down", **settings)
-        worker.terminate()
-        worker.wait(30)
-    assert "Received unregistered" not in log.read_text()
-    assert tables(database) == before
+        monkeypatch.undo()
+        conf.conf.cache_clear()
+
+
+def test_a_database_of_ours_lets_several_processes_write(migrated: Path) -> None:
+    with closing(sqlite3.connect(migrated)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_an_action_on_a_foreign_database_does_not_advise_to_write_there(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,21 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tests.commands import ALL, LEAVES
 from zumolib.cli import main, output
 from zumolib.conf import PROJECT
 
-
-def commands(
-    group: click.Group, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
-        yield (*path, name), command
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-
-
-ALL = list(commands(main))
-LEAVES = [(path, command) for path, command in ALL if not isinstance(command, click.Group)]
 # Commands that print data, and so must print it for programs too.
 PRINT_DATA = {
     *("status", "conf", "drill", "report"),

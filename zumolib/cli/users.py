@@ -55,8 +55,16 @@ def password(name: str, password_stdin: bool) -> None:
 
 
 def _users() -> Any:
-    from zumolib import orm
+    """The accounts of the workbench's own database.
 
+    Raises
+    ------
+    Foreign
+        When the database is another project's, whose accounts are not ours to make or to change.
+    """
+    from zumolib import orm, ownership
+
+    ownership.require_database()
     orm.ready()
     from django.contrib.auth import get_user_model
 

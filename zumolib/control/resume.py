@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from zumolib import orm
 from zumolib.control import fleet, remote
+from zumolib.control.database import database_errors
 from zumolib.control.fleet import Fleet
 from zumolib.control.pause import consuming, queues_frame
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.receipts import keeping
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ def plan(
 def paused(app: Celery) -> dict[str, list[str]]:
     """Queues whose last pause was not taken back, with the workers that stopped."""
     orm.ready()
+    if not keeping.possible():
+        return {}
     from zumolib.receipts.models import Receipt as Row
 
     queues = Row.objects.filter(action__in=("pause", "resume")).values_list("target", flat=True).distinct()
@@ -120,7 +124,8 @@ def _paused(queue: str) -> tuple[list[str], dict[str, Any]]:
 
     stopped: list[str] = []
     options: dict[str, Any] = {}
-    rows = Row.objects.filter(action__in=("pause", "resume"), target=queue).order_by("id")
+    with database_errors():
+        rows = list(Row.objects.filter(action__in=("pause", "resume"), target=queue).order_by("id"))
     for row in rows:
         if row.action == "pause":
             # All that consumed when it was planned: one whose answer was lost may have stopped all the same.

@@ -18,6 +18,7 @@ from celery.utils import uuid
 from zumolib import orm, peek
 from zumolib.conf import conf
 from zumolib.control import sending
+from zumolib.control.database import database_errors
 from zumolib.control.fleet import arguments_text
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
@@ -271,7 +272,8 @@ def _retried() -> dict[str, int]:
     from zumolib.receipts.models import Receipt as Row
 
     columns = ("id", "state", "after", "affected")
-    rows = Row.objects.filter(action="retry").order_by("-id").values_list(*columns)[:RECEIPTS]
+    with database_errors():
+        rows = list(Row.objects.filter(action="retry").order_by("-id").values_list(*columns)[:RECEIPTS])
     found: dict[str, int] = {}
     for pk, state, after, affected in reversed(rows):
         # Of a retry without an end it is not known how far it came.

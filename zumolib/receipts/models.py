@@ -9,7 +9,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from zumolib.errors import ControlError
+from zumolib.receipts import keeping
 from zumolib.receipts.observation import NOT_VERIFIED, UNKNOWN, VERIFIED, Observation
+
+keeping.require_settings()
 
 
 class Receipts(models.QuerySet):

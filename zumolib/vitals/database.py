@@ -6,10 +6,14 @@ import warnings
 from typing import Any
 
 from zumolib import storage_faults
-from zumolib.conf import use_django
-from zumolib.vitals.answer import FAILING, OK, Answer
+from zumolib.conf import conf, use_django
+from zumolib.vitals.answer import FAILING, OK, UNKNOWN, Answer
 
 MISSING = "run `zumo migrate`; see DATABASE_URL in `zumo conf`"
+OWN_TABLE = "receipts_receipt"
+NOT_OURS = (
+    "run `zumo migrate` if DATABASE_URL is the workbench's own database; another project's stays as it is"
+)
 REMEDY = "look at DATABASE_URL and the database's log"
 
 
@@ -40,6 +44,9 @@ def answer(seconds: int) -> Answer:
         with made.cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM django_celery_beat_periodictask WHERE enabled")
             (enabled,) = cursor.fetchone()
+            if not conf().ZUMO_OWN and OWN_TABLE not in made.introspection.table_names(cursor):
+                said = "answers; no write is tried, since it has no table of the workbench"
+                return Answer("database", UNKNOWN, said, 0.0, NOT_OURS)
             if made.vendor == "sqlite":
                 cursor.execute("PRAGMA user_version")
                 (version,) = cursor.fetchone()

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import redis
 
-from zumolib import recorder_state
+from zumolib import ownership, recorder_state
 from zumolib.conf import conf
 from zumolib.vitals import database
 from zumolib.vitals.answer import FAILING, OK, UNKNOWN, WARNING, Answer, Question, ask
@@ -70,13 +70,13 @@ def all_questions(*, own: bool, only: Collection[str] = ()) -> list[Answer]:
     """
     questions: dict[str, tuple[Question, str]] = {
         "disk": (disk, DISK_REMEDY),
-        "broker": (lambda: broker(write=own), BROKER_REMEDY),
+        "broker": (lambda: broker(own=own), BROKER_REMEDY),
         "recorder": (recorder, RECORDER_REMEDY),
     }
     if own:
         questions |= {
             "cache": (lambda: _redis("cache", conf().REDIS_URL, write=False), CACHE_REMEDY),
-            "results": (lambda: _redis("results", conf().CELERY_RESULT_BACKEND, write=True), BACKEND_REMEDY),
+            "results": (results, BACKEND_REMEDY),
             "database": (lambda: database.answer(ANSWER_SECONDS), DATABASE_REMEDY),
             "beat": (beat, BEAT_REMEDY),
             "worker": (worker, WORKER_REMEDY),
@@ -112,9 +112,12 @@ def disk() -> Answer:
     return Answer("disk", OK, said, 0.0)
 
 
-def broker(*, write: bool) -> Answer:
+def broker(*, own: bool) -> Answer:
     """It lets us in, and takes what is written to it."""
     url = conf().CELERY_BROKER_URL
+    write = own and not _broker_is_anothers()
+    if own and not write:
+        return _not_tried("broker")
     if conf().broker_is_redis:
         return _redis("broker", url, write=write)
     with _connection() as connection:
@@ -130,6 +133,37 @@ def broker(*, write: bool) -> Answer:
             )
         channel.close()
     return Answer("broker", OK, "answers and takes messages" if write else "answers", 0.0)
+
+
+def results() -> Answer:
+    """They can be read, and are written where the broker is not another app's: then so may they be."""
+    try:
+        anothers = _broker_is_anothers()
+    except Exception:  # noqa: BLE001 - whatever a driver raises: the question of the broker tells it
+        anothers = False
+    answer = _redis("results", conf().CELERY_RESULT_BACKEND, write=not anothers)
+    return _not_tried("results") if anothers else answer
+
+
+def _broker_is_anothers() -> bool:
+    """Whether the default exchange of Celery is there; asked without Celery, whose import takes longer."""
+    if conf().ZUMO_OWN:
+        return False
+    if conf().broker_is_redis:
+        with _client(conf().CELERY_BROKER_URL) as client:
+            return bool(client.exists(f"_kombu.binding.{ownership.THEIR_EXCHANGE}"))
+    with _connection() as connection:
+        return bool(ownership.on_amqp(connection))
+
+
+def _not_tried(name: str) -> Answer:
+    return Answer(
+        name,
+        UNKNOWN,
+        "answers; no write is tried, since the broker is another app's",
+        0.0,
+        "set ZUMO_APP to that app to look at it, or ZUMO_OWN=true if the platform shares its broker on purpose",
+    )
 
 
 def _redis(name: str, url: str, *, write: bool) -> Answer:

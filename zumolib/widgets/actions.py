@@ -8,6 +8,7 @@ import ipywidgets as w
 import pandas as pd
 
 from zumolib import control
+from zumolib.errors import ZumoError
 from zumolib.widgets import background, fields, markup
 from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.grid import Rows
@@ -58,9 +59,14 @@ class Receipts(Panel):
 
     def static(self) -> tuple[str, str]:
         """The table alone."""
-        found = self._latest(self.form.read() or {"kind": "", "target": ""})
-        table = markup.static(found, empty=EMPTY, zone=self.zone)
-        return markup.element("title", self.title, tag="h4") + table._repr_html_(), f"{self.title}\n{table!r}"
+        try:
+            found = self._latest(self.form.read() or {"kind": "", "target": ""})
+        except ZumoError as error:
+            html, text = markup.element("hint", error, limit=1_000), markup.plain(error, 1_000)
+        else:
+            table = markup.static(found, empty=EMPTY, zone=self.zone)
+            html, text = table._repr_html_(), repr(table)
+        return markup.element("title", self.title, tag="h4") + html, f"{self.title}\n{text}"
 
     def _latest(self, values: dict[str, Any]) -> pd.DataFrame:
         return control.receipt.latest(limit=self._limit, action=values["kind"], target=values["target"])

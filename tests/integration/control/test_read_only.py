@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,8 +19,9 @@ import pytest
 import redis
 from click.testing import CliRunner
 
+from tests import commands
+from tests.commands import LEAVES, UNENDING
 from tests.integration.control.conftest import ONE, TWO, System
-from tests.unit.test_cli import LEAVES
 from zumolib import beat, conf, control, drill, orm, permission, widgets
 from zumolib.cli import main, target
 from zumolib.cli.effects import Effect, effect
@@ -29,6 +31,9 @@ pytestmark = pytest.mark.parametrize("system", ["valkey"], indirect=True)
 
 ENTRY = "read only"
 TASK = "tests.sleepy"
+TARGET = commands.Target(
+    task=TASK, arguments=("0.0",), entry=ENTRY, queue="hr", worker=ONE, scaling=TWO, receipt=""
+)
 
 
 @pytest.fixture
@@ -80,58 +85,22 @@ def queues(url: str) -> dict[str, int]:
         return {key: client.llen(key) for key in client.scan_iter(_type="list")}
 
 
-#   command: words after it
-CALLS: dict[str, tuple[str, ...]] = {
-    "up": (),
-    "down": (),
-    "status": (),
-    "schedule install": (),
-    "schedule list": (),
-    "schedule drift": (),
-    "call": (TASK, "0.0", "--yes"),
-    "revoke": ("some-task", "--yes"),
-    "retry": ("some-task", "--yes"),
-    "reschedule": (ENTRY, "--every", "5m", "--yes"),
-    "enable": (ENTRY, "--yes"),
-    "disable": (ENTRY, "--yes"),
-    "pause": ("hr", "--yes"),
-    "resume": ("hr", "--worker", ONE, "--yes"),
-    "purge": ("hr", "--yes"),
-    "limit rate": (TASK, "1/h", "--yes"),
-    "limit time": (TASK, "--soft", "5", "--hard", "6", "--yes"),
-    "pool grow": (ONE, "--yes"),
-    "pool shrink": (ONE, "--yes"),
-    "pool autoscale": (TWO, "--least", "2", "--most", "3", "--yes"),
-    "pool shutdown": (ONE, "--yes"),
-    "actions": (),
-    "undo": ("RECEIPT", "--yes"),
-    "runbook list": (),
-    "runbook run": ("03", "--reason", "to see", "--apply"),
-    "run": (),
-    "demo load": (),
-    "drill": (),
-    "migrate": (),
-    "user add": ("somebody", "--password-stdin"),
-    "user password": ("somebody", "--password-stdin"),
-    "conf": (),
-}
-# They serve until they are ended, end in another program, or write one file of the person's.
-NOT_CALLED = {"record", "web", "logs", "report", "env init"}
 # What a plan of theirs needs is not there; that they refuse is the same call for all that act.
 NO_PLAN = {"retry", "resume"}
 
 
 @pytest.mark.usefixtures("read_only")
 def test_no_command_changes_anything(system: System, receipt: int) -> None:
+    called = commands.calls(replace(TARGET, receipt=str(receipt)))
     before = state(system)
     wrong = []
     for path, command in LEAVES:
         name = " ".join(path)
-        if name in NOT_CALLED:
+        if name in UNENDING:
             assert effect(command) in (Effect.READS, Effect.STARTS), name
             continue
-        words = [str(receipt) if word == "RECEIPT" else word for word in CALLS[name]]
-        done = CliRunner().invoke(main, [*path, *words], input="kd8-s2jq-w81\n")
+        words = [*path, *called[name], *commands.confirmation(command)]
+        done = CliRunner().invoke(main, words, input="kd8-s2jq-w81\n")
         refused = "ZUMO_READ_ONLY is set" in done.output
         if effect(command) is not Effect.READS and name not in NO_PLAN and not (refused and done.exit_code):
             wrong.append(f"{name} is not refused: {done.output} {done.exception!r}")
@@ -146,7 +115,7 @@ def test_no_command_changes_anything(system: System, receipt: int) -> None:
 
 def test_every_command_declares_what_it_changes(system: System) -> None:
     assert [" ".join(path) for path, command in LEAVES if effect(command) is None] == []
-    assert {" ".join(path) for path, _ in LEAVES} == set(CALLS) | NOT_CALLED
+    assert {" ".join(path) for path, _ in LEAVES} == set(commands.calls(TARGET)) | UNENDING
 
 
 def test_a_command_that_acts_offers_a_dry_run(system: System) -> None:
