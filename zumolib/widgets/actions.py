@@ -43,7 +43,7 @@ class Receipts(Panel):
             ]
         )
         super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
-        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY, without=IN_RECEIPT)
+        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY, without=IN_RECEIPT, several=False)
         self._page = w.HTML()
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())
@@ -56,6 +56,11 @@ class Receipts(Panel):
         self._show_rows = background.from_thread(self._found)
         super().look()
 
+    def values(self) -> dict[str, Any] | None:
+        """The filters, with the receipt that is chosen now."""
+        values = super().values()
+        return None if values is None else values | {"chosen": self._rows.chosen, "asked": self._asked}
+
     def static(self) -> tuple[str, str]:
         """The table alone."""
         found = self._latest(self.form.read() or {"kind": "", "target": ""})
@@ -65,17 +70,19 @@ class Receipts(Panel):
     def _latest(self, values: dict[str, Any]) -> pd.DataFrame:
         return control.receipt.latest(limit=self._limit, action=values["kind"], target=values["target"])
 
-    def _found(self, frame: pd.DataFrame, chosen: Receipt | None) -> None:
+    def _found(self, asked: int, frame: pd.DataFrame, chosen: Receipt | None) -> None:
+        if asked != self._asked:
+            return  # another one is chosen by now
         self._rows.show(frame)
         self._page.value = page(chosen, zone=self.zone) if chosen is not None else ""
         self.acting.layout.display = "none" if chosen is None else None
 
     def _plan(self, values: dict[str, Any]) -> Plan:
         found = self._latest(values)
-        there = set(found["id"].astype(str))
-        chosen = [int(pk) for pk in self._rows.chosen if pk in there]
-        one = control.receipt.read(chosen[-1]) if chosen else None
-        self._show_rows(found, one)
+        listed = set(found["id"].astype(str))
+        chosen = [int(pk) for pk in values["chosen"] if pk in listed]
+        one = control.receipt.read(chosen[0]) if chosen else None
+        self._show_rows(values["asked"], found, one)
         if one is None:
             if found.empty:
                 raise Empty(EMPTY)
@@ -86,6 +93,11 @@ class Receipts(Panel):
 
     def acted(self) -> None:
         """Show the newest receipts."""
-        values = self.form.read()
+        values, asked = self.form.read(), self._asked
+
+        def found(frame: pd.DataFrame) -> None:
+            if asked == self._asked:  # else the filters have changed meanwhile
+                self._rows.show(frame)
+
         if values is not None:
-            background.run(lambda: self._latest(values), self._rows.show, self._fail)
+            background.run(lambda: self._latest(values), found, self._fail)

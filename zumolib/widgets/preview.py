@@ -12,6 +12,7 @@ from zumolib.widgets.style import classed
 
 if TYPE_CHECKING:
     from zumolib.control import Plan
+    from zumolib.widgets.changes import Changes
 
 SMALL = 8  # rows that are shown without a tool to sort and filter them
 
@@ -31,15 +32,21 @@ class Preview:
         self.zone, self.without, self.rows = zone, without, rows
         self.box = classed(w.VBox(), "preview")
 
-    def show(self, plan: Plan) -> None:
-        """Show this plan."""
-        parts: list[w.Widget] = [w.HTML(markup.element("summary", plan.summary, limit=500))]
+    def show(self, plan: Plan, changes: Changes | None = None) -> None:
+        """Show this plan, below what changed since the one before."""
+        parts: list[w.Widget] = [self._changes(changes)] if changes else []
+        parts.append(w.HTML(markup.element("summary", plan.summary, limit=500)))
         if self.rows and not plan.preview.empty:
             parts.append(self._table(plan))
         parts += self.more(plan)
         if plan.caveats and not plan.preview.empty:
             parts.append(w.HTML(_caveats(plan)))
         self.box.children = tuple(parts)
+        self.box.remove_class("zumo-stale")
+
+    def only(self, changes: Changes) -> None:
+        """Show what changed, where nothing is left to do."""
+        self.box.children = (self._changes(changes),)
         self.box.remove_class("zumo-stale")
 
     def fade(self) -> None:
@@ -73,6 +80,12 @@ class Preview:
     def more_static(self, plan: Plan) -> tuple[str, str]:
         """:meth:`more` as HTML and as text."""
         return "", ""
+
+    def _changes(self, changes: Changes) -> w.DOMWidget:
+        table = markup.static(changes.table, empty="", zone=self.zone, without=self.without)
+        more = markup.rest(changes.table)
+        rest = markup.element("hint", more) if more else ""
+        return classed(w.HTML(table._repr_html_() + rest), "small-table", "changes")
 
     def _table(self, plan: Plan) -> w.DOMWidget:
         if len(plan.preview) > SMALL:
