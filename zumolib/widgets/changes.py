@@ -52,7 +52,8 @@ class Changes:
         was, new = _by(before, name), _by(now, name)
         gone = [row for row in was.index if row not in new.index]
         fresh = [row for row in new.index if row not in was.index]
-        differing = {row: _words(was.loc[row], new.loc[row], facts) for row in was.index if row in new.index}
+        old, latest = _texts(was, facts), _texts(new, facts)
+        differing = {row: _words(old[row], latest[row]) for row in was.index if row in new.index}
         turned = {row: words for row, words in differing.items() if words}
         outside = left_out if left_out is not None else now.iloc[:0]
         parts = [
@@ -88,12 +89,15 @@ def _by(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     return kept.set_index(kept[key].astype(str).rename("row"))
 
 
-def _words(was: pd.Series, now: pd.Series, facts: Sequence[str]) -> str:
+def _texts(frame: pd.DataFrame, facts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The facts of each row as people read them."""
+    columns = {fact.replace("_", " "): [markup.said(value, fact) for value in frame[fact]] for fact in facts}
+    return {row: {name: column[n] for name, column in columns.items()} for n, row in enumerate(frame.index)}
+
+
+def _words(was: dict[str, str], now: dict[str, str]) -> str:
     """Each fact that is not what it was; empty where all are."""
-    pairs = {fact: (markup.said(was[fact], fact), markup.said(now[fact], fact)) for fact in facts}
-    return "; ".join(
-        f"{fact.replace('_', ' ')}: {old} → {new}" for fact, (old, new) in pairs.items() if old != new
-    )
+    return "; ".join(f"{name}: {was[name]} → {text}" for name, text in now.items() if text != was[name])
 
 
 def _said(frame: pd.DataFrame, became: str | Sequence[str]) -> pd.DataFrame:
