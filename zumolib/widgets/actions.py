@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 ACTIONS = (
-    "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
-    "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
+    "call", "revoke", "retry", "reschedule", "enable", "disable", "run now", "pause", "resume", "purge",
+    "rate limit", "time limit", "grow", "shrink", "autoscale", "recycle", "shutdown", "start",
+    "expire results", "delete results", "by hand",
 )  # fmt: skip
 IN_RECEIPT = ("outcome", "undo", "affected_count")  # columns that the receipt itself shows
 EMPTY = "No action is on record that matches. What is done here, or by the zumo command, leaves a receipt."

@@ -89,8 +89,8 @@ class Choosing(Panel, ABC):
         self.forget()
         found = self.found(values)
         ids = found["id"].astype(str)
-        planned = [str(row) for row in plan.preview["id"]]
-        staying = [row for row in planned if row in set(ids)]
+        matching = set(ids)
+        staying = [row for row in plan.preview["id"].astype(str) if row in matching]
         now = self.planned(staying, values) if staying else None
         # What is chosen row by row is not asked for what came.
         came = found[~ids.isin(self._offered[plan.id])] if values["which"] == "all" else found.iloc[:0]
