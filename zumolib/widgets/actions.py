@@ -75,14 +75,13 @@ class Receipts(Panel):
         if asked != self._asked:
             return  # another one is chosen by now
         self._rows.show(frame)
-        self._page.value = page(chosen, zone=self.zone) if chosen is not None else ""
+        self._page.value = self._written(chosen)
         self.acting.layout.display = "none" if chosen is None else None
 
     def _plan(self, values: dict[str, Any]) -> Plan:
         found = self._latest(values)
         listed = set(found["id"].astype(str))
-        chosen = [int(pk) for pk in values["chosen"] if pk in listed]
-        one = control.receipt.read(chosen[0]) if chosen else None
+        one = self._one(values | {"chosen": [pk for pk in values["chosen"] if pk in listed]})
         self._show_rows(values["asked"], found, one)
         if one is None:
             if found.empty:
@@ -94,11 +93,23 @@ class Receipts(Panel):
 
     def acted(self) -> None:
         """Show the newest receipts."""
-        values, asked = self.form.read(), self._asked
+        values, asked = self.values(), self._asked
+        if values is None:
+            return
 
-        def found(frame: pd.DataFrame) -> None:
+        def look() -> tuple[pd.DataFrame, Receipt | None]:
+            return self._latest(values), self._one(values)
+
+        def found(result: tuple[pd.DataFrame, Receipt | None]) -> None:
             if asked == self._asked:  # else the filters have changed meanwhile
-                self._rows.show(frame)
+                self._rows.show(result[0])
+                self._page.value = self._written(result[1])
 
-        if values is not None:
-            background.run(lambda: self._latest(values), found, self._fail)
+        background.run(look, found, self._fail)
+
+    def _one(self, values: dict[str, Any]) -> Receipt | None:
+        """The receipt that is chosen, as it is now: another action may have taken it back."""
+        return control.receipt.read(int(values["chosen"][0])) if values["chosen"] else None
+
+    def _written(self, one: Receipt | None) -> str:
+        return page(one, zone=self.zone) if one is not None else ""

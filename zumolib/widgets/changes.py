@@ -60,8 +60,10 @@ class Changes:
             _said(was.loc[gone], LEFT), _said(new.loc[fresh], CAME), _said(outside, LEFT_OUT),
             _said(new.loc[list(turned)], list(turned.values())),
         ]  # fmt: skip
-        listed = [part for part in parts if not part.empty]
-        table = pd.concat(listed, ignore_index=True) if listed else pd.DataFrame(columns=[SINCE])
+        # What can be said of all of them; what the table of those that came has besides tells them apart no better.
+        columns = [SINCE, name, *(fact for fact in facts if fact in outside)]
+        listed = [part[columns] for part in parts if not part.empty]
+        table = pd.concat(listed, ignore_index=True) if listed else pd.DataFrame(columns=columns)
         return cls(len(gone), len(fresh) + len(outside), len(turned), table)
 
     def __bool__(self) -> bool:

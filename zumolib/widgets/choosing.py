@@ -117,9 +117,19 @@ class Choosing(Panel, ABC):
         self.choosing = False
         return super().static()
 
+    def changed(self) -> None:
+        """Where all rows are acted on, none stands out as chosen."""
+        if self.form["which"].control.value == "all":
+            self.rows.release()
+        super().changed()
+
     def _chose(self) -> None:
-        if self.form["which"].control.value == "chosen":
+        """A click on a row means that row, also where all were meant before."""
+        which = self.form["which"].control
+        if which.value == "chosen":
             self.changed()
+        elif self.rows.chosen:
+            which.value = "chosen"
 
     def _found(self, asked: int, frame: pd.DataFrame) -> None:
         """Show the rows of the last look; those of one before it that come late are not what is planned."""

@@ -143,6 +143,11 @@ class Rows:
         self.frame, self._grid = rows, made
         self.box.children = (made,)
 
+    def release(self) -> None:
+        """Choose none."""
+        if self.chosen:
+            self._grid.selected_rows = []
+
     @property
     def chosen(self) -> list[str]:
         """Ids of the rows that were taken; to be asked in the kernel's own thread, where tables are changed."""

@@ -203,6 +203,7 @@ class Panel:
         self.busy, self.plan = True, None
         self._cancelled = Event()
         self._outcome.clear()
+        self.preview.settle()
         self._confirm.disabled = True
         self._running.layout.display = None
         self._cancel.layout.display, self._cancel.disabled = None, False
@@ -338,4 +339,4 @@ def label(plan: Plan) -> str:
     if len(text) > LABEL and ": " in text:
         text = text.rpartition(": ")[0]
     text = markup.plain(text if len(text) <= LABEL else f"{text[: LABEL - 1]}…")
-    return text if text.startswith(plan.target) else text[:1].upper() + text[1:]
+    return markup.sentence(text, plan.target)

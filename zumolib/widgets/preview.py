@@ -34,8 +34,8 @@ class Preview:
 
     def show(self, plan: Plan, changes: Changes | None = None) -> None:
         """Show this plan, below what changed since the one before."""
-        parts: list[w.Widget] = [self._changes(changes)] if changes else []
-        parts.append(w.HTML(markup.element("summary", plan.summary, limit=500)))
+        parts: list[w.Widget] = [_changes(changes, self.zone)] if changes else []
+        parts.append(w.HTML(markup.element("summary", markup.sentence(plan.summary, plan.target), limit=500)))
         if self.rows and not plan.preview.empty:
             parts.append(self._table(plan))
         parts += self.more(plan)
@@ -46,8 +46,14 @@ class Preview:
 
     def only(self, changes: Changes) -> None:
         """Show what changed, where nothing is left to do."""
-        self.box.children = (self._changes(changes),)
+        self.box.children = (_changes(changes, self.zone),)
         self.box.remove_class("zumo-stale")
+
+    def settle(self) -> None:
+        """What changed was read, and the button pressed: show the plan alone."""
+        self.box.children = tuple(
+            part for part in self.box.children if "zumo-changes" not in part._dom_classes
+        )
 
     def fade(self) -> None:
         """What is shown may not hold any more; it stays until the next one, so that nothing jumps."""
@@ -68,7 +74,7 @@ class Preview:
         )
         more = markup.rest(plan.preview)
         html = (
-            markup.element("summary", plan.summary, limit=500)
+            markup.element("summary", markup.sentence(plan.summary, plan.target), limit=500)
             + (table._repr_html_() if self.rows else "")
             + (markup.element("hint", more) if more else "")
             + "".join(self.more_static(plan)[0])
@@ -81,12 +87,6 @@ class Preview:
         """:meth:`more` as HTML and as text."""
         return "", ""
 
-    def _changes(self, changes: Changes) -> w.DOMWidget:
-        table = markup.static(changes.table, empty="", zone=self.zone, without=self.without)
-        more = markup.rest(changes.table)
-        rest = markup.element("hint", more) if more else ""
-        return classed(w.HTML(table._repr_html_() + rest), "small-table", "changes")
-
     def _table(self, plan: Plan) -> w.DOMWidget:
         if len(plan.preview) > SMALL:
             return grid(plan.preview, zone=self.zone, without=self.without)
@@ -97,3 +97,10 @@ class Preview:
 def _caveats(plan: Plan) -> str:
     lines = "".join(f"<li>{markup.html(caveat, 500)}</li>" for caveat in plan.caveats)
     return f'<ul class="zumo-caveats">{lines}</ul>'
+
+
+def _changes(changes: Changes, zone: str) -> w.DOMWidget:
+    table = markup.static(changes.table, empty="", zone=zone)
+    more = markup.rest(changes.table)
+    rest = markup.element("hint", more) if more else ""
+    return classed(w.HTML(table._repr_html_() + rest), "small-table", "changes")

@@ -152,6 +152,24 @@ def test_a_choice_of_rows_is_not_asked_for_what_came(app: Celery) -> None:
     assert panel.done == ["red 2"]
 
 
+def test_where_all_are_acted_on_no_row_stands_out(panel: Rows) -> None:
+    panel.form["which"].control.value = "chosen"
+    panel.rows._grid.selected_rows = [1]
+    panel.look()
+    assert panel._confirm.description == "Count 1 names"
+    panel.form["which"].control.value = "all"
+    assert panel.rows._grid.selected_rows == []
+    assert panel._confirm.description == "Count 3 names"
+
+
+def test_a_click_on_a_row_means_that_row(panel: Rows) -> None:
+    panel.rows._grid.selected_rows = [2]
+    assert panel.form["which"].control.value == "chosen"
+    assert panel._confirm.description == "Count 1 names"
+    panel.apply()
+    assert panel.done == ["blue 3"]
+
+
 def test_a_change_of_the_form_asks_for_a_new_comparison(panel: Rows) -> None:
     panel.there.append("green 4")
     panel.apply()

@@ -149,6 +149,7 @@ def test_what_changed_beneath_a_preview_is_listed_before_anything_is_sent(app: C
     assert panel._confirm.description == "Count 3 names"
     panel.apply()
     assert panel.done == ["n0", "n2", "new"]
+    assert not any("zumo-changes" in part._dom_classes for part in panel.preview.box.children)  # it was read
 
 
 def test_when_nothing_is_left_beneath_a_preview_the_button_goes_off(app: Celery) -> None:
