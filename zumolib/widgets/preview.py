@@ -69,18 +69,19 @@ class Preview:
 
     def static(self, plan: Plan) -> tuple[str, str]:
         """The same without any script, as HTML and as text."""
+        summary = markup.sentence(plan.summary, plan.target)
         table = markup.static(
             plan.preview, empty="Nothing is affected.", zone=self.zone, without=self.without
         )
         more = markup.rest(plan.preview)
         html = (
-            markup.element("summary", markup.sentence(plan.summary, plan.target), limit=500)
+            markup.element("summary", summary, limit=500)
             + (table._repr_html_() if self.rows else "")
             + (markup.element("hint", more) if more else "")
             + "".join(self.more_static(plan)[0])
             + (_caveats(plan) if plan.caveats else "")
         )
-        texts = [markup.plain(plan.summary, 500), repr(table), more, self.more_static(plan)[1]]
+        texts = [markup.plain(summary, 500), repr(table), more, self.more_static(plan)[1]]
         return html, "\n".join(text for text in (*texts, *(f"- {c}" for c in plan.caveats)) if text)
 
     def more_static(self, plan: Plan) -> tuple[str, str]:
