@@ -52,7 +52,7 @@ class Revoke(Choosing):
                 fields.switch("terminate", "Terminate what runs already", value=terminate),
                 fields.choice("signal", "By signal", SIGNALS, "TERM"),
             ],
-            app=app, zone=zone, hints=HINTS, without=("eta", "pid"),
+            app=app, zone=zone, hints=HINTS, without=("eta", "pid", "since"),  # its age says since when
             empty="No worker runs or holds a task, and no readable queue has one, that matches.",
         )  # fmt: skip
         self._again = classed(w.Button(description="Look again", icon="refresh"), "small")
