@@ -90,7 +90,20 @@ class Panel:
 
     def row(self, text: str) -> Locator:
         """The first row with this text in the panel's table."""
-        return self.box.locator(".zumo-grid tbody tr").filter(has_text=text).first
+        return self.rows.filter(has_text=text).first
+
+    @property
+    def rows(self) -> Locator:
+        """The rows of the panel's table."""
+        return self.box.locator(".zumo-grid").first.locator("tbody tr")
+
+    def offered(self, name: str) -> list[str]:
+        """What a field's list shows."""
+        return self.field(name).locator("select option").all_inner_texts()
+
+    def chosen(self, name: str) -> str:
+        """The button of a field that is pressed in."""
+        return self.field(name).locator("button.mod-active").inner_text()
 
     @property
     def confirm(self) -> Locator:
@@ -105,6 +118,18 @@ class Panel:
         self.desk.click(self.confirm)
         wait_until(lambda: self._number() != before, ACTING, "the receipt")
         return self.receipt.inner_text()
+
+    def is_asked_again(self, changes: str, *listed: str) -> None:
+        """Press the button: nothing is sent, and what changed since the preview is said and listed."""
+        before = self._number()
+        expect(self.confirm).to_be_enabled()
+        self.desk.click(self.confirm)
+        expect(self.box.locator(".zumo-changed")).to_contain_text(
+            f"Nothing was sent: since the preview {changes}."
+        )
+        for text in listed:
+            expect(self.box.locator(".zumo-changes")).to_contain_text(text)
+        assert self._number() == before
 
     def undo(self) -> None:
         """Take the last action back, and see the receipt of that."""

@@ -10,7 +10,9 @@ import pytest
 
 from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab
+from tests.browser.worker import Worker
 from tests.services.chromium import chromium_of_a_person
+from tests.waiting import wait_until
 from zumolib.conf import PROJECT
 
 
@@ -37,6 +39,19 @@ def lab(running_lab: Lab) -> Iterator[Lab]:
     running_lab.end_sessions()
     yield running_lab
     running_lab.close_pages()
+
+
+@pytest.fixture(scope="module")
+def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker that knows the tests' tasks, in place of the stack's own."""
+    stack.stop_service("worker")
+    made = Worker(stack, tmp_path_factory.mktemp("worker") / "worker.log")
+    try:
+        wait_until(made.answers, 120, f"the worker, see {made.log}")
+        yield made
+    finally:
+        made.end()
+        stack.start_service("worker")
 
 
 @pytest.fixture

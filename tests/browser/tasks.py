@@ -11,8 +11,8 @@ HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>
 
 
 @shared_task(name="tests.endless")
-def endless() -> None:
-    """Run until somebody ends it."""
+def endless(label: str = "") -> None:
+    """Run until somebody ends it; the label tells it from others."""
     while True:
         time.sleep(0.1)
 

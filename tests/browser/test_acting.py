@@ -24,19 +24,6 @@ FAILURES = 50
 RESTARTED = "broker restarted"
 
 
-@pytest.fixture(scope="module")
-def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """A worker that answers."""
-    stack.stop_service("worker")
-    made = Worker(stack, tmp_path_factory.mktemp("worker") / "worker.log")
-    try:
-        wait_until(made.answers, 120, f"the worker, see {made.log}")
-        yield made
-    finally:
-        made.end()
-        stack.start_service("worker")
-
-
 @pytest.fixture(scope="module", params=["broker as started", RESTARTED], autouse=True)
 def broker(request: pytest.FixtureRequest, stack: Stack, worker: Worker) -> str:
     """The broker, the second time after a restart on which everybody has come back by himself."""
@@ -137,40 +124,6 @@ def test_from_the_index_a_runaway_task_is_ended_within_five_clicks(
     assert VERIFIED.search(receipt)
     assert endless not in worker.running
     assert stack.states([endless]) == {"REVOKED"}
-
-
-def test_what_is_shown_is_what_is_acted_on_while_tasks_come_and_go(
-    stack: Stack, lab: Lab, worker: Worker
-) -> None:
-    """A typed filter holds, what comes later is not taken along, and what is gone is said before anything is sent."""
-    waiting = [stack.app.send_task("tests.sum", [n, n], countdown=900).id for n in range(6)]
-    other = stack.app.send_task("tests.endless", countdown=900).id
-    wait_until(lambda: set(waiting) | {other} <= set(worker.scheduled), 60, "the worker to hold them")
-    desk = Desk.at(lab, "51-revoke")
-    desk.run_all()
-    panel = desk.panel("Revoke tasks")
-    assert panel.box.locator("input[type=search]").count() == 0, (
-        "a table that is acted on has no filter of its own"
-    )
-    panel.choose("which", "all that match")
-    panel.fill("typed", "tests.sum")
-    expect(panel.confirm).to_contain_text("Revoke 6 tasks of tests.sum: 6 scheduled")
-    expect(panel.box.locator(".zumo-grid tbody tr")).to_have_count(6)
-    expect(panel.confirm).to_be_enabled()
-
-    stack.app.control.revoke(waiting[0], destination=[NODE])  # somebody else was quicker
-    came = stack.app.send_task("tests.sum", [7, 7], countdown=900).id
-    stack.app.control.broadcast("revoke", arguments={"task_id": waiting[0]}, destination=[NODE])
-    wait_until(lambda: came in worker.scheduled, 60, "the later one to be held")
-    desk.click(panel.confirm)
-    expect(panel.box).to_contain_text("1 task came, which is not included")
-    expect(panel.box).to_contain_text("Press again for what is shown")
-    assert VERIFIED.search(panel.act("Revoke"))
-    revoked = set(worker.revoked)
-    assert set(waiting) <= revoked
-    assert not {came, other} & revoked
-    stack.app.control.revoke([came, other], destination=[NODE])
-    assert errors(desk.page) == []
 
 
 def test_queues_limits_and_pools_are_changed_by_clicks(stack: Stack, lab: Lab, worker: Worker) -> None:

@@ -39,11 +39,11 @@ SHOWN = {  # what only a notebook has that reached what it asks
     "README": (" replied",),
     "00-control-room": ("broker: ok", " replied)"),
     "11-workers": (" replied",),
-    "50-call": (f"call {TASK}() on queue default at ", "No action is on record that matches."),
-    "51-revoke": (f"revoke 1 task of {LATER}",),
+    "50-call": (f"Call {TASK}() on queue default at ", "No action is on record that matches."),
+    "51-revoke": (f"Revoke 1 task of {LATER}",),
     "52-retry": ("No failed task matches.",),
-    "53-reschedule": ("Next 10 firings afterwards, UTC", "disable backup-database"),
-    "54-queues-and-workers": ("pause queue emails on 1 worker", "Enter a rate; 0 lifts it.", "by 1 process"),
+    "53-reschedule": ("Next 10 firings afterwards, UTC", "Disable backup-database"),
+    "54-queues-and-workers": ("Pause queue emails on 1 worker", "Enter a rate; 0 lifts it.", "by 1 process"),
     "59-actions": ("No action is on record that matches.",),
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"

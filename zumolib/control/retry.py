@@ -186,7 +186,7 @@ def _again(
     if not _failed(meta):
         raise InputError(f"its state is {meta.get('status')}, not FAILURE")
     if before is not None:
-        raise InputError(f"it was retried already, see receipt {before}; pass again to send it once more")
+        raise InputError(f"it was retried already, see receipt {before}; --again sends it once more")
     if _has_arguments(meta):
         name, args, kwargs, source = meta["name"], meta["args"], meta["kwargs"], "result"
         key = meta.get("queue")

@@ -124,7 +124,7 @@ def plan(
     before = {row.name: {**entry.snapshot(row), "snapshot": (remembered or {}).get(row.name)} for row in rows}
     return (Enable if on else Disable)(
         app=app,
-        target=asked[0] if len(asked) == 1 else f"{len(asked)} entries",
+        target=_target([row.name for row in rows] or asked),
         summary=f"{verb} {count}",
         preview=preview,
         caveats=tuple(caveats),
@@ -134,3 +134,7 @@ def plan(
         names=tuple(row.name for row in rows),
         on=on,
     )
+
+
+def _target(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} entries"

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 ACTIONS = (
-    "call", "revoke", "retry", "reschedule", "enable", "disable", "pause", "resume", "purge", "rate limit",
-    "time limit", "grow", "shrink", "autoscale", "shutdown", "run now",
+    "call", "revoke", "retry", "reschedule", "enable", "disable", "run now", "pause", "resume", "purge",
+    "rate limit", "time limit", "grow", "shrink", "autoscale", "recycle", "shutdown", "start",
+    "expire results", "delete results", "by hand",
 )  # fmt: skip
 IN_RECEIPT = ("outcome", "undo", "affected_count")  # columns that the receipt itself shows
 EMPTY = "No action is on record that matches. What is done here, or by the zumo command, leaves a receipt."
@@ -44,7 +45,7 @@ class Receipts(Panel):
             ]
         )
         super().__init__("Actions", form, self._plan, app=app, zone=zone, preview=Preview(zone=zone))
-        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY, without=IN_RECEIPT)
+        self._rows = Rows("id", self.changed, zone=zone, empty=EMPTY, without=IN_RECEIPT, several=False)
         self._page = w.HTML()
         again = classed(w.Button(description="Look again", icon="refresh"), "small")
         again.on_click(lambda _: self.look())
@@ -56,6 +57,11 @@ class Receipts(Panel):
         """Show the receipts, and plan to take back the one that is chosen."""
         self._show_rows = background.from_thread(self._found)
         super().look()
+
+    def values(self) -> dict[str, Any] | None:
+        """The filters, with the receipt that is chosen now."""
+        values = super().values()
+        return None if values is None else values | {"chosen": self._rows.chosen, "asked": self._asked}
 
     def static(self) -> tuple[str, str]:
         """The table alone."""
@@ -71,17 +77,18 @@ class Receipts(Panel):
     def _latest(self, values: dict[str, Any]) -> pd.DataFrame:
         return control.receipt.latest(limit=self._limit, action=values["kind"], target=values["target"])
 
-    def _found(self, frame: pd.DataFrame, chosen: Receipt | None) -> None:
+    def _found(self, asked: int, frame: pd.DataFrame, chosen: Receipt | None) -> None:
+        if asked != self._asked:
+            return  # another one is chosen by now
         self._rows.show(frame)
-        self._page.value = page(chosen, zone=self.zone) if chosen is not None else ""
+        self._page.value = self._written(chosen)
         self.acting.layout.display = "none" if chosen is None else None
 
     def _plan(self, values: dict[str, Any]) -> Plan:
         found = self._latest(values)
-        there = set(found["id"].astype(str))
-        chosen = [int(pk) for pk in self._rows.chosen if pk in there]
-        one = control.receipt.read(chosen[-1]) if chosen else None
-        self._show_rows(found, one)
+        listed = set(found["id"].astype(str))
+        one = self._one(values | {"chosen": [pk for pk in values["chosen"] if pk in listed]})
+        self._show_rows(values["asked"], found, one)
         if one is None:
             if found.empty:
                 raise Empty(EMPTY)
@@ -92,6 +99,23 @@ class Receipts(Panel):
 
     def acted(self) -> None:
         """Show the newest receipts."""
-        values = self.form.read()
-        if values is not None:
-            background.run(lambda: self._latest(values), self._rows.show, self._fail)
+        values, asked = self.values(), self._asked
+        if values is None:
+            return
+
+        def look() -> tuple[pd.DataFrame, Receipt | None]:
+            return self._latest(values), self._one(values)
+
+        def found(result: tuple[pd.DataFrame, Receipt | None]) -> None:
+            if asked == self._asked:  # else the filters have changed meanwhile
+                self._rows.show(result[0])
+                self._page.value = self._written(result[1])
+
+        background.run(look, found, self._fail)
+
+    def _one(self, values: dict[str, Any]) -> Receipt | None:
+        """The receipt that is chosen, as it is now: another action may have taken it back."""
+        return control.receipt.read(int(values["chosen"][0])) if values["chosen"] else None
+
+    def _written(self, one: Receipt | None) -> str:
+        return page(one, zone=self.zone) if one is not None else ""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pandas as pd
 
 from zumolib.figures.words import counted
 from zumolib.widgets import background, fields, markup
+from zumolib.widgets.changes import Changes
 from zumolib.widgets.fields import Empty, Field, Form, Unfilled
 from zumolib.widgets.grid import Rows
 from zumolib.widgets.panel import Panel
@@ -30,18 +33,19 @@ class Choosing(Panel, ABC):
     """
 
     noun = "task"
+    takes_what_comes = False
     choosing = True  # where nobody can choose, it is all that match
 
     def __init__(
         self, title: str, filters: list[Field], *, app: Celery, zone: str, empty: str,
         without: tuple[str, ...] = (), **options: Any,
     ) -> None:  # fmt: skip
-        self._show_rows = _nothing
+        self._show_rows: Callable[..., None] = _nothing
         self.rows = Rows("id", self._chose, zone=zone, empty=empty, without=without)
         typed = fields.text("typed", "Only rows with", placeholder="any text of the row")
         form = Form([*filters, typed, fields.toggle("which", "Act on", WHICH, "chosen")])
         self._without = without
-        self._compared = False  # whether the plan was held against what matches at the press of the button
+        self._offered: dict[UUID, frozenset[str]] = {}  # by a plan's id: what matched when it was made
         super().__init__(
             title,
             form,
@@ -75,59 +79,37 @@ class Choosing(Panel, ABC):
         lines = texts.agg(" ".join, axis=1).str.lower()
         return found[[all(word in line for word in words) for line in lines]].reset_index(drop=True)
 
-    def apply(self) -> None:
-        """Do what the preview shows, unless that has changed: then say in what, and ask again."""
-        plan, values = self.plan, self.form.read()
-        if plan is None or values is None or self.busy or self._confirm.disabled:
-            return
-        if self._compared:
-            self._compared = False
-            super().apply()
-            return
-        self._confirm.disabled = True
-        self._say("hint", "Looking whether this is still so …")
-        planned = [str(row) for row in plan.preview["id"]]
+    def values(self) -> dict[str, Any] | None:
+        """The filters, with the rows that are chosen now: a table that is replaced meanwhile changes nothing."""
+        values = super().values()
+        return None if values is None else values | {"chosen": self.rows.chosen, "asked": self._asked}
 
-        def compare() -> tuple[list[str], int, Plan | None]:
-            self.forget()
-            now = set(self.found(values)["id"].astype(str))
-            left = [row for row in planned if row in now]
-            # What is chosen row by row is not asked for what came.
-            came = len(now - set(planned)) if values["which"] == "all" else 0
-            return left, came, self.planned(left, values) if left and len(left) < len(planned) else None
-
-        def compared(result: tuple[list[str], int, Plan | None]) -> None:
-            left, came, again = result
-            if plan is not self.plan:
-                return  # the form was changed meanwhile
-            gone = len(planned) - len(left)
-            self._compared = True
-            if not gone and not came:
-                self._confirm.disabled = False
-                self.apply()
-                return
-            if again is None and gone:
-                self._forget()
-                self._say("hint", f"Nothing is left to do: {_changes(gone, came, self.noun)}.")
-                return
-            if again is not None:
-                self._show(again)
-            self._confirm.disabled = bool(self._forbidden)
-            self._say(
-                "hint", f"Since the preview {_changes(gone, came, self.noun)}. Press again for what is shown."
-            )
-
-        background.run(compare, compared, self._fail)
-
-    def changed(self) -> None:
-        """What was entered has changed, and what is planned is compared again."""
-        self._compared = False
-        super().changed()
+    def current(self, plan: Plan, values: dict[str, Any]) -> tuple[Plan | None, Changes]:
+        """The plan for those of its rows that still match; what came is listed, and left out."""
+        self.forget()
+        found = self.found(values)
+        ids = found["id"].astype(str)
+        matching = set(ids)
+        staying = [row for row in plan.preview["id"].astype(str) if row in matching]
+        now = self.planned(staying, values) if staying else None
+        # What is chosen row by row is not asked for what came.
+        came = found[~ids.isin(self._offered[plan.id])] if values["which"] == "all" else found.iloc[:0]
+        preview = plan.preview.iloc[:0] if now is None else now.preview
+        changes = Changes.between(
+            plan.preview, preview, key="id", ignored=self._without, left_out=came.reset_index(drop=True)
+        )
+        if now is not None:
+            self._offered[now.id] = self._offered[plan.id]
+        if changes:
+            # The table shows what the button acts on; among all that match are rows that came.
+            kept = found[ids.isin(preview["id"])] if values["which"] == "all" else found
+            self._show_rows(values["asked"], kept)
+        return now, changes
 
     def look(self) -> None:
         """Show what matches, and plan for what is chosen of it."""
-        self._compared = False
-        self._show_rows = background.from_thread(self.rows.show)
+        self._offered.clear()
+        self._show_rows = background.from_thread(self._found)
         super().look()
 
     def static(self) -> tuple[str, str]:
@@ -135,31 +117,42 @@ class Choosing(Panel, ABC):
         self.choosing = False
         return super().static()
 
+    def changed(self) -> None:
+        """Where all rows are acted on, none stands out as chosen."""
+        if self.form["which"].control.value == "all":
+            self.rows.release()
+        super().changed()
+
     def _chose(self) -> None:
-        if self.form["which"].control.value == "chosen":
+        """A click on a row means that row, also where all were meant before."""
+        which = self.form["which"].control
+        if which.value == "chosen":
             self.changed()
+        elif self.rows.chosen:
+            which.value = "chosen"
+
+    def _found(self, asked: int, frame: pd.DataFrame) -> None:
+        """Show the rows of the last look; those of one before it that come late are not what is planned."""
+        if asked == self._asked:
+            self.rows.show(frame)
 
     def _plan(self, values: dict[str, Any]) -> Plan:
         found = self.found(values)
         ids = [str(row) for row in found["id"]]
+        offered = frozenset(ids)
         if self.choosing:
-            self._show_rows(found)
+            self._show_rows(values["asked"], found)
             if values["which"] == "chosen":
-                ids = [row for row in self.rows.chosen if row in set(ids)]
+                ids = [row for row in values["chosen"] if row in offered]
         if found.empty:
             raise Empty(f"No {self.noun} matches.")
         if not ids:
             several = counted(len(found), self.noun)
             raise Unfilled(f"{several} found. Choose rows by a click, or act on all that match.")
-        return self.planned(ids, values)
+        plan = self.planned(ids, values)
+        self._offered[plan.id] = offered
+        return plan
 
 
-def _changes(gone: int, came: int, noun: str) -> str:
-    """What is different now."""
-    left = f"{counted(gone, noun)} left the list" if gone else ""
-    new = f"{counted(came, noun)} came, which {'is' if came == 1 else 'are'} not included" if came else ""
-    return " and ".join(part for part in (left, new) if part)
-
-
-def _nothing(_frame: pd.DataFrame) -> None:
+def _nothing(_asked: int, _frame: pd.DataFrame) -> None:
     """Rows are shown from the first look on."""

@@ -23,12 +23,14 @@ def grid(
     empty: str = "Nothing to show.",
     without: tuple[str, ...] = (),
     select: bool = False,
+    several: bool = True,
+    search: bool = False,
     high: int = HIGH,
 ) -> w.DOMWidget:
-    """A frame as a table that sorts by a click on a heading and, where nothing is taken from it, filters by typing.
+    """A frame as a table that sorts by a click on a heading and, where asked, filters by typing.
 
-    A table to choose from has no filter of its own: what it shows is what the panel's filters found, and what
-    an action on all takes.
+    A table within a panel has no filter of its own, be it to choose from or a preview: what it shows is what
+    the panel's filters found, and what the action takes.
 
     Its rows are drawn as they are scrolled to, so that 100,000 of them stay quick. Times and durations
     are shown as people say them and sorted as what they are.
@@ -38,6 +40,10 @@ def grid(
     select
         Rows are taken by a click, or by arrow keys and the space bar; ``selected_rows`` holds their
         positions.
+    several
+        More than one row can be taken.
+    search
+        A field that filters; only for a table on which nothing acts.
     """
     if frame.empty:
         return w.HTML(markup.element("empty", empty))
@@ -45,7 +51,7 @@ def grid(
 
     texts = markup.spoken(frame, zone=zone, without=without)
     options: dict[str, Any] = dict(
-        select={"style": "multi", "keys": True} if select else False,
+        select={"style": "multi" if several else "single", "keys": True} if select else False,
         maxBytes=0,
         maxRows=0,
         maxColumns=0,
@@ -58,7 +64,7 @@ def grid(
         style="width:100%;margin:0",
         layout={
             "topStart": "info",
-            "topEnd": None if select else "search",
+            "topEnd": "search" if search else None,
             "bottomStart": None,
             "bottomEnd": None,
         },
@@ -96,7 +102,7 @@ class Shown:
         }
         if headless():
             return bundle
-        box = classed(w.VBox([style.sheet(), grid(self.frame, **self.options)]), "panel")
+        box = classed(w.VBox([style.sheet(), grid(self.frame, search=True, **self.options)]), "panel")
         return bundle | (box._repr_mimebundle_() or {})
 
 
@@ -109,14 +115,18 @@ class Rows:
         Column with the ids.
     changed
         Called when others are chosen.
+    several
+        More than one can be chosen.
     """
 
     def __init__(self, key: str, changed: Callable[[], None], *, zone: str, empty: str,
-                 without: tuple[str, ...] = ()) -> None:  # fmt: skip
+                 without: tuple[str, ...] = (), several: bool = True) -> None:  # fmt: skip
         self.box = w.VBox()
         self.frame = pd.DataFrame()
         self._key, self._changed = key, changed
-        self._options: dict[str, Any] = {"zone": zone, "empty": empty, "without": without, "select": True}
+        self._options: dict[str, Any] = {
+            "zone": zone, "empty": empty, "without": without, "select": True, "several": several
+        }  # fmt: skip
         self._grid: Any = None
 
     def show(self, frame: pd.DataFrame) -> None:
@@ -124,17 +134,23 @@ class Rows:
         if frame.equals(self.frame) and self._grid is not None:
             return
         chosen = set(self.chosen)
-        self.frame = frame.reset_index(drop=True)
-        self._grid = grid(self.frame, **self._options)
-        if hasattr(self._grid, "selected_rows"):
-            kept = [i for i, found in enumerate(self.frame[self._key]) if found in chosen]
-            self._grid.selected_rows = kept
-            self._grid.observe(lambda _: self._changed(), "selected_rows")
-        self.box.children = (self._grid,)
+        rows = frame.reset_index(drop=True)
+        made = grid(rows, **self._options)
+        if hasattr(made, "selected_rows"):
+            made.selected_rows = [i for i, found in enumerate(rows[self._key].astype(str)) if found in chosen]
+            made.observe(lambda _: self._changed(), "selected_rows")
+        # Together, and only now: a position means a row of the table in which it was chosen.
+        self.frame, self._grid = rows, made
+        self.box.children = (made,)
+
+    def release(self) -> None:
+        """Choose none."""
+        if self.chosen:
+            self._grid.selected_rows = []
 
     @property
     def chosen(self) -> list[str]:
-        """Ids of the rows that were taken."""
+        """Ids of the rows that were taken; to be asked in the kernel's own thread, where tables are changed."""
         positions = getattr(self._grid, "selected_rows", ())
         return [str(self.frame[self._key][position]) for position in positions]
 

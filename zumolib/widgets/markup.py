@@ -25,6 +25,11 @@ def plain(value: object, limit: int = LONGEST) -> str:
     return text if len(whole) <= limit else f"{text}… (cut, {len(whole):,} characters)"
 
 
+def sentence(text: str, target: str = "") -> str:
+    """A text that begins with a capital, unless it begins with the name of what it is about."""
+    return text if target and text.startswith(target) else text[:1].upper() + text[1:]
+
+
 def html(value: object, limit: int = LONGEST) -> str:
     """The same, escaped for HTML."""
     return escape(plain(value, limit))

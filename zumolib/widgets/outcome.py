@@ -95,7 +95,7 @@ def page(receipt: Receipt, *, zone: str) -> str:
     steps = "".join(f"<li>{markup.html(s['target'])}: {markup.html(s['outcome'])}</li>" for s in failed)
     return (
         f'<div class="zumo-receipt zumo-{kind}" data-receipt="{receipt.id}">'
-        f'<div class="zumo-verdict">{sign} {markup.html(receipt.summary, 500)}: '
+        f'<div class="zumo-verdict">{sign} {markup.html(markup.sentence(receipt.summary, receipt.target), 500)}: '
         f"{markup.html(receipt.outcome, 500)}</div>"
         f'<div class="zumo-number">receipt {receipt.id}</div>'
         f"<dl>{rows}</dl>" + (f"<ul>{steps}</ul>" if steps else "") + "</div>"

@@ -13,6 +13,7 @@ from zumolib import control, permission
 from zumolib.conf import headless
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
 from zumolib.widgets import background, markup, style
+from zumolib.widgets.changes import Changes
 from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.outcome import Outcome
 from zumolib.widgets.preview import Preview
@@ -28,6 +29,7 @@ DANGEROUS = ("purge", "revoke", "shutdown", "shrink")
 
 WATCHING: WeakSet[Panel] = WeakSet()  # panels that show what the others did
 LABEL = 64  # characters on the button
+IDLE = "Nothing to do yet"  # on the button, where nothing is planned
 
 Planner = Callable[[dict[str, Any]], "Plan"]
 
@@ -36,7 +38,9 @@ class Panel:
     """A form, and the action that it describes.
 
     Whatever changes in the form makes a new plan, in a thread; its preview is shown, and only then the
-    button can be pressed. What went wrong is marked beside its field, or said below the form.
+    button can be pressed. At the press the preview is held against what is there now: what left, came or
+    changed since is listed, and the button has to be pressed again. What went wrong is marked beside its
+    field, or said below the form.
 
     Parameters
     ----------
@@ -48,6 +52,8 @@ class Panel:
     """
 
     looking = "Looking …"  # said while a plan is made
+    noun = "row"  # of what is acted on, as its changes are counted
+    takes_what_comes = True  # what came since a preview is part of the next one
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class Panel:
         self.busy = False
         self._planner, self._hints, self._applied = planner, hints or {}, applied
         self._asked = 0  # counts plans, so that a late one is known as such
+        self._compared = False  # whether the plan was held against what is there now
         self._cancelled = Event()
         self._later = background.Later(self.look, TYPING)
         self.preview = preview or Preview(zone=zone)
@@ -73,7 +80,7 @@ class Panel:
         self.below = w.VBox()  # below the receipt: a task that is followed
         self._message = w.HTML()
         self._reason = w.Text(placeholder="why? it is kept in the receipt", description="Reason")
-        self._confirm = w.Button(description="Nothing to do yet", disabled=True)
+        self._confirm = w.Button(description=IDLE, disabled=True)
         self._cancel = w.Button(description="Cancel", disabled=True)
         self._progress = w.IntProgress(min=0, max=1)
         self._count = w.HTML()
@@ -110,20 +117,27 @@ class Panel:
         """What was entered has changed: what was planned holds no more."""
         if self.busy:
             return
+        self._compared = False
         self._forget()
         self.preview.fade()
         self._later.ask()
+
+    def values(self) -> dict[str, Any] | None:
+        """What the form says, and whatever else a plan is made of; None where a field is wrong or not filled in."""
+        return self.form.read()
 
     def look(self) -> None:
         """Plan what the form says, and show the preview."""
         if self.busy:
             return
         self._later.forget()
+        self._compared = False
         self._forget()
         self._asked += 1
         asked = self._asked
-        values = self.form.read()
+        values = self.values()
         if values is None:
+            self._idle()
             self.preview.clear()
             self._say("hint", self.form.missing or "Correct what is marked.")
             return
@@ -141,13 +155,55 @@ class Panel:
         background.run(lambda: self._planner(values), planned, failed)
 
     def apply(self) -> None:
-        """Do what the preview shows."""
-        plan = self.plan
-        if plan is None or self.busy or self._confirm.disabled:
+        """Do what the preview shows, unless that has changed: then say in what, and ask again."""
+        plan, values = self.plan, self.values()
+        if plan is None or values is None or self.busy or self._confirm.disabled:
             return
+        if self._compared:
+            self._compared = False
+            self._begin(plan)
+        else:
+            self._compare(plan, values)
+
+    def current(self, plan: Plan, values: dict[str, Any]) -> tuple[Plan | None, Changes]:
+        """What would be planned now, if anything, and how it differs from this plan; in a thread."""
+        now = self._planner(values)
+        return now, Changes.between(plan.preview, now.preview, ignored=self.preview.without)
+
+    def _compare(self, plan: Plan, values: dict[str, Any]) -> None:
+        self._confirm.disabled = True
+        self._say("hint", "Checking that this still holds …")
+
+        def compared(result: tuple[Plan | None, Changes]) -> None:
+            if plan is not self.plan or self.busy:
+                return  # the form was changed meanwhile
+            now, changes = result
+            self._compared = True
+            if not changes:
+                self._confirm.disabled = False
+                self.apply()
+                return
+            text = changes.text(self.noun, included=self.takes_what_comes)
+            if now is None or now.preview.empty:
+                self._idle()
+                self.preview.only(changes)
+                self._say("hint", f"Nothing is left to do: {text}.")
+                return
+            self._show(now, changes)
+            told = f"Nothing was sent: since the preview {text}. Press again for what is shown."
+            self._say("changed", told)
+
+        def failed(error: Exception) -> None:
+            if plan is self.plan and not self.busy:
+                self._fail(error)
+
+        background.run(lambda: self.current(plan, values), compared, failed)
+
+    def _begin(self, plan: Plan) -> None:
         self.busy, self.plan = True, None
         self._cancelled = Event()
         self._outcome.clear()
+        self.preview.settle()
         self._confirm.disabled = True
         self._running.layout.display = None
         self._cancel.layout.display, self._cancel.disabled = None, False
@@ -162,7 +218,7 @@ class Panel:
 
     def static(self) -> tuple[str, str]:
         """What the action would do, as HTML and as text, for where no one can press a button."""
-        values = self.form.read()
+        values = self.values()
         try:
             if values is None:
                 marked = [f"{f.label}: wrong" for f in self.form.fields.values() if f.wrong]
@@ -185,12 +241,12 @@ class Panel:
         bundle = {"text/plain": f"{self.title}. {told}", "text/html": markup.element("hint", told)}
         return bundle | (self.box._repr_mimebundle_() or {})
 
-    def _show(self, plan: Plan) -> None:
-        self.preview.show(plan)
+    def _show(self, plan: Plan, changes: Changes | None = None) -> None:
+        self.preview.show(plan, changes)
         self._say("", "")
         if plan.preview.empty:
             self._say("hint", f"Nothing to do: {plan.summary}.")
-            self._forget()
+            self._idle()
             return
         self.plan = plan
         self._confirm.description = label(plan)
@@ -204,8 +260,13 @@ class Panel:
         self.plan = None
         self._confirm.disabled = True
 
-    def _fail(self, error: Exception) -> None:
+    def _idle(self) -> None:
+        """Nothing is planned, so the button names nothing."""
         self._forget()
+        self._confirm.description, self._confirm.tooltip, self._confirm.button_style = IDLE, "", ""
+
+    def _fail(self, error: Exception) -> None:
+        self._idle()
         self.preview.clear()
         if isinstance(error, Empty):
             self._say("", "")
@@ -278,4 +339,4 @@ def label(plan: Plan) -> str:
     if len(text) > LABEL and ": " in text:
         text = text.rpartition(": ")[0]
     text = markup.plain(text if len(text) <= LABEL else f"{text[: LABEL - 1]}…")
-    return text if text.startswith(plan.target) else text[:1].upper() + text[1:]
+    return markup.sentence(text, plan.target)

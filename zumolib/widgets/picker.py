@@ -40,6 +40,7 @@ class Picker(Field):
         super().__init__(name, label, control, hint=hint, wide=True)
         control.description = ""
         self._filter.observe(lambda _: self._show(), "value")
+        self.control.observe(lambda _: None if self._quiet else self._tell(), "value")
         self.choose(options)
 
     def _parts(self) -> list[w.Widget]:
@@ -91,4 +92,11 @@ class Picker(Field):
             self.control.value = wanted
         finally:
             self._quiet = False
-        self._count.value = element("count", f"{len(found):,} of {len(self._names):,}")
+        self._tell()
+
+    def _tell(self) -> None:
+        """How many are listed, and where several can be taken, how many of these are: only they are acted on."""
+        told = f"{len(self.control.options):,} of {len(self._names):,}"
+        if self._several:
+            told += f", {len(self.control.value):,} taken"
+        self._count.value = element("count", told)

@@ -50,15 +50,25 @@ class Revoke(Choosing):
                             read=times.seconds, hint="like 10 min; only what runs has an age"),
                 fields.text("args", "Arguments contain", placeholder="anything"),
                 fields.switch("terminate", "Terminate what runs already", value=terminate),
-                fields.choice("signal", "by signal", SIGNALS, "TERM"),
+                fields.choice("signal", "By signal", SIGNALS, "TERM"),
             ],
-            app=app, zone=zone, hints=HINTS, without=("eta", "pid"),
+            app=app, zone=zone, hints=HINTS, without=("eta", "pid", "since"),  # its age says since when
             empty="No worker runs or holds a task, and no readable queue has one, that matches.",
         )  # fmt: skip
         self._again = classed(w.Button(description="Look again", icon="refresh"), "small")
         self._again.on_click(lambda _: self._look_again())
         self._note = w.HTML()
+        self._signals()
         self.extra.children = (*self.extra.children, classed(w.HBox([self._again, self._note]), "again"))
+
+    def changed(self) -> None:
+        """A signal is asked for where one would be sent."""
+        self._signals()
+        super().changed()
+
+    def _signals(self) -> None:
+        wanted = self.form["terminate"].control.value
+        self.form.show(*(name for name in self.form.fields if wanted or name != "signal"))
 
     def matching(self, values: dict[str, Any]) -> pd.DataFrame:
         """What workers and readable queues have, what runs longest first."""
@@ -74,7 +84,7 @@ class Revoke(Choosing):
     def planned(self, ids: list[str], values: dict[str, Any]) -> Plan:
         """A revoke of these, told to all workers."""
         return control.revoke.plan(
-            self.app, ids, terminate=values["terminate"], signal=values["signal"], seen=self._seen
+            self.app, ids, terminate=values["terminate"], signal=values.get("signal", "TERM"), seen=self._seen
         )
 
     def forget(self) -> None:

@@ -195,6 +195,9 @@ def test_entries_are_disabled_and_enabled(app: Celery, entry: Make) -> None:
     entry("three", last_run_at=datetime.now(UTC) - timedelta(days=3))
     plan = control.switch.plan(app, ["one", "two", "three"], on=False)
     assert list(plan.preview["entry"]) == ["one", "three"], "two is disabled already"
+    assert (plan.target, plan.summary) == ("2 entries", "disable 2 entries"), (
+        "what is acted on, not what was asked"
+    )
     receipt = control.apply(plan)
     assert (receipt.action, receipt.state, receipt.verified) == ("disable", "done", True)
     assert [row(name).enabled for name in ("one", "two", "three")] == [False, False, False]

@@ -17,6 +17,8 @@ class Rows(Choosing):
 
     def __init__(self, app: Celery) -> None:
         self.there = ["red 1", "red 2", "blue 3"]
+        self.running: set[str] = set()
+        self.refused: set[str] = set()
         self.made: list[Count] = []
         super().__init__("Count rows", [], app=app, zone="UTC", empty="There is no row.")
 
@@ -26,8 +28,10 @@ class Rows(Choosing):
         )
 
     def planned(self, ids: list[str], values: dict[str, Any]) -> Count:
+        ids = [row for row in ids if row not in self.refused]
         made = count(self.app, ids)
-        made.preview["id"] = ids
+        made.preview["id"] = pd.Series(ids, dtype="str")
+        made.preview["state"] = ["active" if row in self.running else "reserved" for row in ids]
         self.made.append(made)
         return made
 
@@ -85,6 +89,51 @@ def test_what_left_since_the_preview_is_said_and_left_out(panel: Rows) -> None:
     assert panel.done == ["red 2", "blue 3"]
 
 
+def test_a_task_that_began_to_run_since_the_preview_is_said(panel: Rows) -> None:
+    panel.running.add("blue 3")
+    panel.apply()
+    assert panel.done == []
+    assert "since the preview 1 task changed. Press again for what is shown" in panel.message
+    assert "state: reserved → active" in panel.preview.box.children[0].value
+    panel.apply()
+    assert panel.done == ["red 1", "red 2", "blue 3"]
+
+
+def test_the_table_shows_what_the_button_acts_on(panel: Rows) -> None:
+    panel.there[:] = ["red 2", "green 4", "blue 3"]
+    panel.apply()
+    assert panel._confirm.description == "Count 2 names"
+    assert shown(panel) == ["red 2", "blue 3"]
+    listed = panel.preview.box.children[0].value
+    assert "came, not included" in listed
+    assert "green 4" in listed
+
+
+def test_what_is_refused_did_not_come(panel: Rows) -> None:
+    """Rows that match and that the plan leaves out were there when the preview was made."""
+    panel.refused.add("red 1")
+    panel.look()
+    panel.apply()
+    assert panel.done == ["red 2", "blue 3"]
+
+
+def test_what_was_refused_since_the_preview_left(panel: Rows) -> None:
+    panel.refused.add("red 1")  # somebody else retried it
+    panel.apply()
+    assert panel.done == []
+    assert "1 task left the list" in panel.message
+    panel.apply()
+    assert panel.done == ["red 2", "blue 3"]
+
+
+def test_rows_of_an_earlier_look_that_come_late_are_not_shown(panel: Rows) -> None:
+    panel.form["typed"].control.value = "blue"
+    panel.look()
+    panel._found(panel._asked - 1, panel.matching({}))
+    assert shown(panel) == ["blue 3"]
+    assert panel._confirm.description == "Count 1 names"
+
+
 def test_when_all_have_left_nothing_is_sent(panel: Rows) -> None:
     panel.there.clear()
     panel.apply()
@@ -103,6 +152,24 @@ def test_a_choice_of_rows_is_not_asked_for_what_came(app: Celery) -> None:
     assert panel.done == ["red 2"]
 
 
+def test_where_all_are_acted_on_no_row_stands_out(panel: Rows) -> None:
+    panel.form["which"].control.value = "chosen"
+    panel.rows._grid.selected_rows = [1]
+    panel.look()
+    assert panel._confirm.description == "Count 1 names"
+    panel.form["which"].control.value = "all"
+    assert panel.rows._grid.selected_rows == []
+    assert panel._confirm.description == "Count 3 names"
+
+
+def test_a_click_on_a_row_means_that_row(panel: Rows) -> None:
+    panel.rows._grid.selected_rows = [2]
+    assert panel.form["which"].control.value == "chosen"
+    assert panel._confirm.description == "Count 1 names"
+    panel.apply()
+    assert panel.done == ["blue 3"]
+
+
 def test_a_change_of_the_form_asks_for_a_new_comparison(panel: Rows) -> None:
     panel.there.append("green 4")
     panel.apply()
@@ -111,4 +178,4 @@ def test_a_change_of_the_form_asks_for_a_new_comparison(panel: Rows) -> None:
     panel.there.append("blue 5")
     panel.apply()
     assert panel.done == []
-    assert "came, which is not included" in panel.message
+    assert "1 task came, which is not included" in panel.message

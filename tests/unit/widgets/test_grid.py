@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,33 @@ def test_what_was_chosen_stays_chosen_in_other_rows() -> None:
     assert told == [1]
     rows.show(frame(5).iloc[2:])
     assert rows.chosen == ["id-3"]
+
+
+def test_a_choice_means_the_rows_of_the_table_in_which_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows("id", lambda: None, zone="UTC", empty="none")
+    rows.show(frame(5))
+    rows._grid.selected_rows = [1]
+    while_made: list[list[str]] = []
+    make = grid.grid
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        while_made.append(rows.chosen)  # as somebody asks while the next table is in the making
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(grid, "grid", slowly)
+    rows.show(frame(5).iloc[::-1])
+    assert [*while_made, rows.chosen] == [["id-1"], ["id-1"]]
+
+
+def test_only_a_table_on_which_nothing_acts_has_a_filter_of_its_own() -> None:
+    assert grid.grid(frame(20))._dt_args["layout"]["topEnd"] is None
+    assert grid.grid(frame(20), select=True)._dt_args["layout"]["topEnd"] is None
+    assert grid.grid(frame(20), search=True)._dt_args["layout"]["topEnd"] == "search"
+
+
+def test_one_row_is_chosen_where_one_is_acted_on() -> None:
+    assert grid.grid(frame(3), select=True)._dt_args["select"]["style"] == "multi"
+    assert grid.grid(frame(3), select=True, several=False)._dt_args["select"]["style"] == "single"
 
 
 def test_a_table_is_interactive_for_people_and_plain_without_them(monkeypatch: pytest.MonkeyPatch) -> None:

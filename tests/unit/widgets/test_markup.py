@@ -54,3 +54,9 @@ def test_a_static_table_is_escaped_and_says_what_it_leaves_out() -> None:
     assert "<i>" not in html
     assert html.count("<tr>") == 21  # the head, and 20 rows
     assert markup.rest(many) == "and 5 more"
+
+
+def test_a_sentence_begins_with_a_capital_unless_a_name_begins_it() -> None:
+    assert markup.sentence("revoke 2 tasks", "shop.pay") == "Revoke 2 tasks"
+    assert markup.sentence("nightly: every 5 minutes", "nightly") == "nightly: every 5 minutes"
+    assert markup.sentence("") == ""

@@ -34,10 +34,11 @@ class Counting(Panel):
                 raise BrokerError("the <b>broker</b> does not answer; start it")
             if values["number"] == 98:
                 raise RuntimeError("a bug")
-            names = [f"n{n}" for n in range(values["number"])]
+            names = [f"n{n}" for n in range(values["number"])] if self.there is None else self.there
             self.made.append(count(self.app, names, breaks_at=breaks_at))
             return self.made[-1]
 
+        self.there: list[str] | None = None  # names that a test changes beneath the panel
         super().__init__("Count", form, planner, app=app)
 
     @staticmethod
@@ -49,6 +50,10 @@ class Counting(Panel):
 
     def enter(self, text: str) -> None:
         self.form["number"].control.value = text
+
+    @property
+    def done(self) -> list[str]:
+        return [name for made in self.made for name in made.done]
 
     @property
     def message(self) -> str:
@@ -122,7 +127,7 @@ def test_what_was_confirmed_is_done_once_and_leaves_a_receipt(app: Celery) -> No
     panel._reason.value = "for the <i>test</i>"
     panel.apply()
     panel.apply()
-    assert panel.made[-1].done == ["n0", "n1", "n2"]
+    assert panel.done == ["n0", "n1", "n2"]
     assert panel.off
     latest = control.receipt.latest(limit=1).iloc[0]
     assert (latest["state"], latest["reason"], latest["affected_count"]) == ("done", "for the <i>test</i>", 3)
@@ -132,11 +137,53 @@ def test_what_was_confirmed_is_done_once_and_leaves_a_receipt(app: Celery) -> No
     assert "zumo-good" in panel.receipt
 
 
+def test_what_changed_beneath_a_preview_is_listed_before_anything_is_sent(app: Celery) -> None:
+    panel = Counting(app)
+    panel.look()
+    panel.there = ["n0", "n2", "new"]
+    panel.apply()
+    assert panel.done == []
+    assert "since the preview 1 row left the list and 1 row came. Press again" in panel.message
+    listed = panel.preview.box.children[0].value
+    assert all(text in listed for text in ("left the list", ">n1<", "came", ">new<"))
+    assert panel._confirm.description == "Count 3 names"
+    panel.apply()
+    assert panel.done == ["n0", "n2", "new"]
+    assert not any("zumo-changes" in part._dom_classes for part in panel.preview.box.children)  # it was read
+
+
+def test_when_nothing_is_left_beneath_a_preview_the_button_goes_off(app: Celery) -> None:
+    panel = Counting(app)
+    panel.look()
+    panel.there = []
+    panel.apply()
+    panel.apply()
+    assert panel.done == []
+    assert panel.off
+    assert panel._confirm.description == "Nothing to do yet"
+    assert "Nothing is left to do: 3 rows left the list" in panel.message
+
+
+def test_a_button_that_is_off_names_no_earlier_action(app: Celery) -> None:
+    panel = Counting(app)
+    panel.look()
+    panel.enter("three")
+    assert panel._confirm.description == "Nothing to do yet"
+    assert panel._confirm.button_style == ""
+
+
+def test_a_preview_has_no_filter_of_its_own(app: Celery) -> None:
+    panel = Counting(app, "30")
+    panel.look()
+    [table] = [part for part in panel.preview.box.children if hasattr(part, "_dt_args")]
+    assert table._dt_args["layout"]["topEnd"] is None
+
+
 def test_an_action_that_breaks_off_shows_its_receipt_and_the_reason(app: Celery) -> None:
     panel = Counting(app, breaks_at="n1")
     panel.look()
     panel.apply()
-    assert panel.made[-1].done == ["n0"]
+    assert panel.done == ["n0"]
     assert "the broker is gone; start it" in panel.receipt
     assert "zumo-fair" in panel.receipt  # done in part
 
@@ -148,7 +195,7 @@ def test_where_actions_are_refused_the_preview_is_all_there_is(app: Celery, read
     assert "Read-only: ZUMO_READ_ONLY is set" in panel.message
     assert "unset it to act" in panel.message
     panel.apply()
-    assert panel.made[-1].done == []
+    assert panel.done == []
     html, text = panel.static()
     assert "n2" in html
     assert "Not done: ZUMO_READ_ONLY is set" in text

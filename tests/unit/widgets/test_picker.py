@@ -51,6 +51,17 @@ def test_several_can_be_taken() -> None:
     assert picker.value() == ("send", "ats.tasks.send")
 
 
+def test_of_what_is_listed_it_says_how_many_are_taken() -> None:
+    picker = Picker("task", "Task", NAMES, several=True)
+    picker._filter.value = "tasks"
+    assert "3 of 4, 1 taken" in picker._count.value
+    picker.control.value = ("ats.tasks.send", "hr.tasks.send")
+    assert "3 of 4, 2 taken" in picker._count.value
+    picker._filter.value = "hr"  # what is not listed any more is not taken
+    assert "1 of 4, 1 taken" in picker._count.value
+    assert picker.value() == ("hr.tasks.send",)
+
+
 def test_a_change_is_told_once() -> None:
     told: list[str] = []
     picker = Picker("task", "Task", NAMES)
