@@ -29,7 +29,7 @@ class Reading:
 
 def take(stack: Stack) -> list[Reading]:
     """All numbers of this moment."""
-    return [*_processes(stack), *_folders(stack.home), *_valkey(stack)]
+    return [*_processes(stack), *folders(stack.home), *_valkey(stack)]
 
 
 def _processes(stack: Stack) -> Iterator[Reading]:
@@ -70,10 +70,13 @@ def _sizes(processes: list[psutil.Process]) -> dict[str, float]:
     return {key: float(value) for key, value in sums.items()}
 
 
-def _folders(home: Path) -> Iterator[Reading]:
+def folders(home: Path) -> Iterator[Reading]:
+    """Files and bytes below `home` by first folder, also of those that are empty."""
     files: Counter[str] = Counter()
     size: Counter[str] = Counter()
-    for folder, _, names in os.walk(home):
+    for folder, below, names in os.walk(home):
+        if Path(folder) == home:
+            files.update({name: 0 for name in below})
         first = (Path(folder).relative_to(home).parts or ("(home)",))[0]
         for name in names:
             try:

@@ -145,7 +145,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.endurance.hours", description=__doc__)
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--samples", type=Path, help="file of the samples; in the scratch folder without it")
+    parser.add_argument("--judge", type=Path, help="start nothing, judge these samples of an earlier run")
     asked = parser.parse_args()
+    if asked.judge:
+        return report(asked.judge)
     signal.signal(signal.SIGTERM, _interrupt)  # so that the stack ends, and what there is is shown
     folder = Path(tempfile.mkdtemp(prefix="zh-"))
     path: Path = asked.samples or folder / "samples.csv"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.endurance import growth
+from tests.endurance import footprint, growth
 
 MB = growth.MB
 HOUR = 3_600.0
@@ -76,3 +77,16 @@ def test_a_pools_time_is_counted_once() -> None:
         ignore_index=True,
     )
     assert growth.cpu(both) == {"worker": pytest.approx(0.25)}
+
+
+def test_an_empty_folder_is_counted_as_well(tmp_path: Path) -> None:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "log" / "old").mkdir(parents=True)
+    for path in (tmp_path / "a", tmp_path / "log" / "b", tmp_path / "log" / "old" / "c"):
+        path.write_text("four")
+    found = {(reading.name, reading.measure): reading.value for reading in footprint.folders(tmp_path)}
+    assert found == {
+        **{("tmp", "files"): 0, ("tmp", "bytes"): 0},
+        **{("log", "files"): 2, ("log", "bytes"): 8},
+        **{("(home)", "files"): 1, ("(home)", "bytes"): 4},
+    }
