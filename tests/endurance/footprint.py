@@ -76,7 +76,7 @@ def folders(home: Path) -> Iterator[Reading]:
     size: Counter[str] = Counter()
     for folder, below, names in os.walk(home):
         if Path(folder) == home:
-            files.update({name: 0 for name in below})
+            files.update(dict.fromkeys(below, 0))
         first = (Path(folder).relative_to(home).parts or ("(home)",))[0]
         for name in names:
             try:

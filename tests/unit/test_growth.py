@@ -86,7 +86,10 @@ def test_an_empty_folder_is_counted_as_well(tmp_path: Path) -> None:
         path.write_text("four")
     found = {(reading.name, reading.measure): reading.value for reading in footprint.folders(tmp_path)}
     assert found == {
-        **{("tmp", "files"): 0, ("tmp", "bytes"): 0},
-        **{("log", "files"): 2, ("log", "bytes"): 8},
-        **{("(home)", "files"): 1, ("(home)", "bytes"): 4},
+        ("tmp", "files"): 0,
+        ("tmp", "bytes"): 0,
+        ("log", "files"): 2,
+        ("log", "bytes"): 8,
+        ("(home)", "files"): 1,
+        ("(home)", "bytes"): 4,
     }
