@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 
 import pandas as pd
+import psutil
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
@@ -109,8 +111,14 @@ def watch(stack: Stack, hours: float, path: Path) -> Load:
             seconds = time.monotonic() - began
             if seconds > hours * 3_600:
                 return load
-            shorten(stack)
-            for reading in footprint.take(stack):
+            try:
+                shorten(stack)
+                readings = footprint.take(stack)
+            except (psutil.NoSuchProcess, redis.RedisError) as error:
+                # A service that starts again is seen by its next process id.
+                print(f"{seconds / 60:6.1f} min, no sample: {error}", flush=True)
+                continue
+            for reading in readings:
                 writer.writerow(
                     [f"{seconds:.1f}", reading.kind, reading.name, reading.measure, reading.value]
                 )
