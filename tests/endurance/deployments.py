@@ -9,6 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib.celery import create
 from zumolib.conf import Conf
+from zumolib.control import remote
+from zumolib.errors import BrokerError
 from zumolib.stack import probes
 
 
@@ -31,6 +34,7 @@ class Site(ABC):
 
     kind: str
     names: list[str]
+    broker: str  # which of them is the broker
     app: Celery
     logbook: Path
     history: Path
@@ -47,10 +51,15 @@ class Site(ABC):
     def works(self, name: str) -> bool:
         """Whether it does its work."""
 
-    def recorded_all(self) -> bool:
-        """Whether no event waits for a recorder."""
+    def recorded_all(self, since: datetime) -> bool:
+        """Whether no event waits for a recorder or is held by one, as all of them say after `since`."""
         states = [json.loads(path.read_text()) for path in self.history.glob("recorder-*.json")]
-        return bool(states) and all(s["state"] == "recording" and s["waiting"] in (0, None) for s in states)
+        return bool(states) and all(
+            datetime.fromisoformat(said["updated"]) > since
+            and (said["state"], said["held"]) == ("recording", 0)
+            and said["waiting"] in (0, None)
+            for said in states
+        )
 
     def child(self, parent: int | None) -> int | None:
         """A pool process of a worker."""
@@ -64,7 +73,7 @@ class Site(ABC):
 class Embedded(Site):
     """The embedded stack, which supervisor keeps alive."""
 
-    kind = "embedded"
+    kind, broker = "embedded", "valkey"
     names = ["valkey", "worker", "a process of worker", "beat", "recorder", "mail", "provider", "jupyter"]
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
@@ -95,7 +104,7 @@ class Embedded(Site):
 class Distributed(Site):
     """RabbitMQ, results on Valkey, two workers, two recorders; restarted here when they were killed."""
 
-    kind = "rabbitmq"
+    kind = broker = "rabbitmq"
     names = [
         "rabbitmq",
         "valkey",
@@ -136,11 +145,9 @@ class Distributed(Site):
 
     def pid(self, name: str) -> int | None:
         if name == "rabbitmq":
-            beams = [p for p in psutil.process_iter() if _is_node(p, self._broker.port)]
-            return beams[0].pid if beams else None
+            return self._broker.pid
         if name == "valkey":
-            process = self._results._process
-            return process.pid if process and process.poll() is None else None
+            return self._results.pid
         if name.startswith("a process of "):
             return self.child(self.pid(name.removeprefix("a process of ")))
         process = self._running[name]
@@ -163,20 +170,16 @@ class Distributed(Site):
     def works(self, name: str) -> bool:
         if "worker" in name:
             node = f"{name.removeprefix('a process of ')}@here"
-            return bool(self.app.control.ping(destination=[node], timeout=1.0))
+            try:
+                return node in remote.ask(self.app, {"ping": {}}, nodes=[node])["ping"]
+            except BrokerError:
+                return False
         if name.startswith("recorder"):
             path = self.history / f"{name}.json"
             path = path if path.exists() else self.history / f"recorder-{name}.json"
             said: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
             return said.get("pid") == self.pid(name) and said.get("state") == "recording"
         return self.pid(name) is not None
-
-
-def _is_node(process: psutil.Process, port: int) -> bool:
-    try:
-        return process.name() == "beam.smp" and f"test{port}@localhost" in " ".join(process.cmdline())
-    except psutil.NoSuchProcess:
-        return False
 
 
 KINDS: dict[str, Callable[[ExitStack, Path], Site]] = {"embedded": Embedded, "rabbitmq": Distributed}

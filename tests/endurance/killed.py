@@ -14,6 +14,8 @@ import signal
 import sys
 import tempfile
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +27,8 @@ import psutil
 from celery import Celery
 
 from tests.endurance import deployments
-from tests.endurance.logbook import NAME, Runs
+from tests.endurance.doubles import UNEXPLAINED, Kill, causes
+from tests.endurance.logbook import NAME, Logbook
 from tests.waiting import wait_until
 from zumolib.history import History
 
@@ -33,6 +36,7 @@ PACE = 60.0  # tasks a second
 SECONDS = 0.02  # that a task takes
 BACK = 120.0  # seconds in which a killed process must work again
 PATIENCE = 900.0  # seconds in which all tasks must have ended after the last kill
+FLUSH = timedelta(seconds=3)  # in which a worker has sent the events that it batches
 
 
 @dataclass
@@ -73,35 +77,37 @@ def sending(app: Celery, count: int) -> Iterator[Sender]:
         thread.join(10)
 
 
-def kill(site: deployments.Site, name: str) -> set[str]:
-    """Kill one process by SIGKILL, wait until it is back; returns the tasks that were begun and not ended."""
-    before = Runs.read(site.logbook)
-    victim = site.pid(name)
-    psutil.Process(victim).send_signal(signal.SIGKILL)
-    wait_until(lambda: not psutil.pid_exists(victim) or site.pid(name) != victim, BACK, f"{name} to be gone")
+def kill(site: deployments.Site, name: str) -> Kill:
+    """Kill one process by SIGKILL and wait until it is back."""
+    # psutil takes None for the calling process.
+    pid: int = wait_until(lambda: site.pid(name), BACK, f"{name} to run")
+    victim = psutil.Process(pid)
+    pids = frozenset({pid, *(child.pid for child in victim.children(recursive=True))})
+    at = time.time()
+    victim.send_signal(signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid) or site.pid(name) != pid, BACK, f"{name} to be gone")
     site.restart(name)
     wait_until(lambda: site.works(name), BACK, f"{name} to work again")
-    return set(before.begun - before.ended)
+    return Kill(name, at, time.time(), pids, broker=name == site.broker)
 
 
-def judge(site: deployments.Site, sender: Sender) -> dict[str, Any]:
+def judge(site: deployments.Site, sender: Sender, noted: Logbook, kills: list[Kill]) -> dict[str, Any]:
     """What became of all tasks, held against what they noted themselves."""
     ids = set(sender.sent)
-    runs = Runs.read(site.logbook)
     now = datetime.now(UTC)
     frame = History(site.history).tasks(now - timedelta(hours=12), now + timedelta(hours=1), name=NAME)
     recorded = dict(zip(frame["task_id"], frame["state"], strict=True))
-    twice = {task for task, count in runs.begun.items() if count > 1}
+    noted.look()
     return {
         "sent": len(ids),
-        "lost": sorted(ids - set(runs.ended)),
+        "lost": sorted(ids - set(noted.ended)),
         "not in the history": sorted(ids - set(recorded)),
         "recorded twice": int(frame["task_id"].duplicated().sum()),
         "recorded without its end": sorted(
             task for task in ids if recorded.get(task) not in (None, "SUCCESS")
         ),
-        "begun twice": sorted(twice),
-        "ended twice": sorted(task for task, count in runs.ended.items() if count > 1),
+        "begun twice, by cause": causes(noted.begun.values(), kills, sender.again),
+        "ended twice": sorted(task for task, lines in noted.ended.items() if len(lines) > 1),
         "sent again": len(sender.again),
     }
 
@@ -112,24 +118,29 @@ def run(make: Callable[[ExitStack, Path], deployments.Site], count: int, rounds:
     folder = Path(tempfile.mkdtemp(prefix="zk-"))
     with ExitStack() as stack:
         site = make(stack, folder)
-        kills: list[str] = []
+        kills: list[Kill] = []
+        noted = Logbook(site.logbook)
         with sending(site.app, count) as sender:
             for _ in range(rounds):
                 for name in chance.sample(site.names, len(site.names)):
                     floor = len(sender.sent) + count // (rounds * len(site.names) + 1) // 2
                     wait_until(lambda: len(sender.sent) >= min(floor, count), 300, "tasks to be sent")  # noqa: B023
                     print(f"{len(sender.sent):>6} sent; SIGKILL {name}", flush=True)
-                    kill(site, name)
-                    kills.append(name)
+                    kills.append(kill(site, name))
             wait_until(lambda: len(sender.sent) == count, PATIENCE, "all to be sent")
         ids = set(sender.sent)
-        wait_until(lambda: ids <= set(Runs.read(site.logbook).ended), PATIENCE, "all to have ended")
-        wait_until(site.recorded_all, 120, "the recorders to have taken all events")
-        return {"deployment": site.kind, "kills": len(kills), "processes": site.names, **judge(site, sender)}
+        try:
+            wait_until(lambda: noted.look().ended.keys() >= ids, PATIENCE, "all to have ended")
+            since = datetime.now(UTC) + FLUSH
+            wait_until(lambda: site.recorded_all(since), 120, "the recorders to have taken all events")
+        except AssertionError as late:
+            print(late)  # what is missing follows by id
+        found = judge(site, sender, noted, kills)
+        return {"deployment": site.kind, "kills": Counter(kill.name for kill in kills), **found}
 
 
 def main() -> int:
-    """What the command line asks for; 1 where a task was lost or is not in the history."""
+    """What the command line asks for; 1 where a task was lost, is not in the history or was begun twice for no kill."""
     parser = argparse.ArgumentParser(prog="python -m tests.endurance.killed", description=__doc__)
     parser.add_argument("kind", choices=sorted(deployments.KINDS))
     parser.add_argument("--tasks", type=int, default=20_000)
@@ -137,7 +148,8 @@ def main() -> int:
     asked = parser.parse_args()
     found = run(deployments.KINDS[asked.kind], asked.tasks, asked.rounds)
     print(json.dumps(found, indent=1))
-    return 1 if found["lost"] or found["not in the history"] or found["recorded twice"] else 0
+    wrong = (found["lost"], found["not in the history"], found["recorded twice"])
+    return 1 if any(wrong) or UNEXPLAINED in found["begun twice, by cause"] else 0
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep, time
 
@@ -33,24 +32,36 @@ def note(task_id: str, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Runs:
-    """How often each task was begun and brought to its end."""
+class Line:
+    """One line of the logbook."""
 
-    begun: Counter[str]
-    ended: Counter[str]
-
-    @classmethod
-    def read(cls, folder: Path) -> Runs:
-        """All that was noted until now."""
-        lines = list(_lines(folder))
-        return cls(*(Counter(task for task, what in lines if what == kind) for kind in ("begin", "end")))
+    task: str
+    what: str  # "begin" or "end"
+    at: float  # seconds since 1970
+    pid: int  # of the process that noted it
 
 
-def _lines(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in folder.glob("*.log"):
-        for line in path.read_text().splitlines():
-            task, what, _ = line.split()
-            yield task, what
+@dataclass
+class Logbook:
+    """All that was noted, by task; each look reads only what was added since the last one."""
+
+    folder: Path
+    begun: defaultdict[str, list[Line]] = field(default_factory=lambda: defaultdict(list))
+    ended: defaultdict[str, list[Line]] = field(default_factory=lambda: defaultdict(list))
+    _read: defaultdict[Path, int] = field(default_factory=lambda: defaultdict(int))
+
+    def look(self) -> Logbook:
+        """Read on; returns itself."""
+        for path in self.folder.glob("*.log"):
+            with path.open() as source:
+                source.seek(self._read[path])
+                text = source.read()
+                self._read[path] = source.tell()
+            for line in text.splitlines():
+                task, what, at = line.split()
+                kind = self.begun if what == "begin" else self.ended
+                kind[task].append(Line(task, what, float(at), int(path.stem)))
+        return self
 
 
 def inject(folder: Path) -> dict[str, str]:

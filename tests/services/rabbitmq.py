@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import kombu
+import psutil
 
 from tests.services.missing import missing
 from tests.services.ports import free_port
@@ -96,10 +97,15 @@ class RabbitMQ:
         return {**self._environment, "PATH": f"{Path(SERVER).parent}:{self._environment['PATH']}"}
 
     @property
-    def pid(self) -> int:
-        """Of the node, while it runs."""
-        assert self._process is not None
-        return self._process.pid
+    def pid(self) -> int | None:
+        """Process id of the node itself, below the shell script that started it; None while it does not run."""
+        if self._process is None:
+            return None
+        try:
+            below = psutil.Process(self._process.pid).children()
+            return next((child.pid for child in below if child.name() == "beam.smp"), None)
+        except psutil.NoSuchProcess:
+            return None
 
     def stop(self) -> None:
         """End the node as a restart of its machine would."""

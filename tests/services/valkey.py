@@ -47,6 +47,11 @@ class Valkey:
                         raise
                     time.sleep(0.05)
 
+    @property
+    def pid(self) -> int | None:
+        """Process id; None while it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
