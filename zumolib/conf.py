@@ -200,6 +200,10 @@ class Conf(BaseSettings):
         None, ge=1, le=256, description="threads of one question to the history; without it, one a processor"
     )
     ZUMO_REPORTS: Folder = Field(PROJECT / "reports", description="executed notebooks, a folder a day")
+    ZUMO_REPORT_DAYS: int = Field(
+        400, ge=1, description="days after which reports and runs of runbooks are deleted"
+    )
+    ZUMO_RECEIPT_DAYS: int = Field(730, ge=1, description="days after which receipts of actions are deleted")
     ZUMO_SOLE_WORKER: bool = Field(
         False,
         description="no other worker is on this broker, so what a killed one left is given back at once",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ def daily(
             failure=failure,
         )
         report.path_html.write_text(pages.render(_read(report.path_ipynb), page))
+        let_go(out, now.date() - timedelta(days=conf.ZUMO_REPORT_DAYS))
         (out / "index.html").write_text(pages.index(_days(out)))
     except OSError as error:
         raise ReportError(
@@ -100,6 +102,20 @@ def daily(
     if failure:
         raise ReportError(f"{failure}; what was made is kept in {report.path_html}")
     return Report(report.path_ipynb, report.path_html, time.perf_counter() - began)
+
+
+def let_go(out: Path, first: date) -> list[Path]:
+    """Delete what was made on days before `first`, and nothing that a person put beside it; the files that went."""
+    gone = []
+    for folder in sorted(out.glob("????-??-??")):
+        if not folder.is_dir() or not folder.name < f"{first:%Y-%m-%d}":
+            continue
+        for path in sorted(path for path in folder.iterdir() if path.suffix in (".ipynb", ".html")):
+            path.unlink(missing_ok=True)
+            gone.append(path)
+        with contextlib.suppress(OSError):  # something of a person's is in it
+            folder.rmdir()
+    return gone
 
 
 def for_day(day: date) -> Report:

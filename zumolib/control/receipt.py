@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -99,6 +99,7 @@ def begin(plan: Plan, *, reason: str, actor: str) -> int:
 
     keys = conf().ZUMO_MASKED_KEYS
     with database_errors():
+        Row.objects.let_go(datetime.now(UTC) - timedelta(days=conf().ZUMO_RECEIPT_DAYS))
         try:
             row = Row.objects.create(
                 plan=plan.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -29,6 +30,16 @@ class Receipts(models.QuerySet):
     def close(self, pk: int, **values: Any) -> bool:
         """Write the end of an action that is still open; False when it has ended already."""
         return bool(models.QuerySet.update(self.filter(pk=pk, state=Receipt.State.STARTED), **values))
+
+    def let_go(self, before: datetime) -> int:
+        """Delete what is older, except what a younger receipt took back; how many went."""
+        old = models.QuerySet.filter(self, started_at__lt=before)
+        named = self.model.objects.filter(started_at__gte=before, undoes__isnull=False).values("undoes")
+        # Those that took others back go first.
+        return sum(
+            models.QuerySet.delete(rows.exclude(pk__in=named))[0]
+            for rows in (old.filter(undoes__isnull=False, undone_by=None), old.filter(undone_by=None))
+        )
 
     def scrub(self, hide: Callable[[Any], Any]) -> int:
         """Put `hide` of it in the place of what these rows say, and change nothing else; how many changed."""

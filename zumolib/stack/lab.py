@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import time
 from importlib.resources import files
 from pathlib import Path
 
 from zumolib import light
-from zumolib.conf import drop_from_environment
+from zumolib.conf import conf, drop_from_environment
 from zumolib.stack.orphans import MARK
+
+KERNEL_FILE_SECONDS = 24 * 3_600.0
 
 # By plugin and file; the first time only, so that what a person changes stays.
 SETTINGS = {
@@ -48,9 +52,18 @@ def write(folder: Path) -> None:
     style.write_text((files("zumolib.stack") / "lab.css").read_text())
 
 
+def forget_kernels(runtime: Path, before: float) -> None:
+    """Delete what servers and kernels that were killed left of themselves; none is ours to keep at a start."""
+    for path in [*runtime.glob("kernel-*.json"), *runtime.glob("jpserver-*")]:
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+
+
 def main() -> None:
     """Be JupyterLab. What people start in its terminals and notebooks is theirs: it does not carry our mark."""
     drop_from_environment(MARK)
+    forget_kernels(conf().ZUMO_HOME / "jupyter" / "runtime", time.time() - KERNEL_FILE_SECONDS)
     with light.imports():
         from jupyterlab.labapp import main as serve
 

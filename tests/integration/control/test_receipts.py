@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import papermill
@@ -70,6 +72,38 @@ def test_nobody_changes_or_deletes_a_receipt(app: Celery) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:No directory at")  # of static files, which this test needs none of
+def test_receipts_are_kept_for_their_time(app: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is older goes at the next action, but for what a younger one took back."""
+    from zumolib.receipts.models import Receipt
+
+    now = datetime.now(UTC)
+
+    def made(days: float, undoes: int | None = None) -> int:
+        row = Receipt.objects.create(
+            plan=uuid4(), action="call", target="a.b", summary="call a.b", actor="ann", process="here:1",
+            started_at=now - timedelta(days=days), undoes_id=undoes,
+        )  # fmt: skip
+        return int(row.pk)
+
+    young, middle = made(1), made(20)
+    taken_back = made(40)
+    takes_back = made(2, undoes=taken_back)
+    old, old_too = made(31), made(33)
+    old_pair = made(35, undoes=old_too)
+    settings.conf.cache_clear()
+    monkeypatch.setenv("ZUMO_RECEIPT_DAYS", "30")
+    try:
+        control.apply(control.call.plan(app, "zumodra.celery.debug_task"))
+    finally:
+        settings.conf.cache_clear()
+    left = set(
+        Receipt.objects.filter(
+            pk__in=[young, middle, taken_back, takes_back, old, old_too, old_pair]
+        ).values_list("pk", flat=True)
+    )
+    assert left == {young, middle, taken_back, takes_back}
+
+
 def test_the_admin_shows_receipts_and_lets_nobody_write_them(app: Celery) -> None:
     receipt = control.apply(control.call.plan(app, "tests.sleepy"), reason="<b>hostile</b>")
     orm.ready()
