@@ -13,7 +13,7 @@ from functools import lru_cache
 
 KEYS = (
     *("*password*", "*passwd*", "*passphrase*", "*passcode*", "pass", "*pwd"),
-    *("userpass", "dbpass", "smtppass", "mailpass", "adminpass", "rootpass"),
+    *("pw", "*creds", "userpass", "dbpass", "smtppass", "mailpass", "adminpass", "rootpass"),
     *(
         "*secret",
         "secretkey",
@@ -27,7 +27,20 @@ KEYS = (
         "totp",
     ),
     *("*api_key", "*private_key", "*access_key", "signing_key", "encryption_key", "master_key", "session_id"),
-    *("card", "*card_number", "card_no", "cvv", "cvc", "iban", "account_number", "pin", "pincode", "ssn"),
+    *(
+        "card",
+        "*card_number",
+        "card_no",
+        "cvv",
+        "cvc",
+        "security_code",
+        "verification_code",
+        "iban",
+        "account_number",
+        "pin",
+        "pincode",
+        "ssn",
+    ),
     *("database_url", "dsn", "connection_string", "signature", "sig"),
 )
 """The keys of who names none; ``default`` stands for them in ``ZUMO_MASKED_KEYS``."""

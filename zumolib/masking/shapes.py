@@ -26,32 +26,37 @@ _TOKENS = re.compile(
     re.VERBOSE,
 )
 
-TRACES = (
+_MARKS = (
     *(
-        "://",
-        "bearer",
-        "basic ",
         "eyJ",
-        "gh[pousr]_",
-        "github_pat",
-        "glpat",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
         "xox",
-        "k_live",
-        "k_test",
+        "k_live_",
+        "k_test_",
         "sk-",
     ),
     *("AKIA", "ASIA", "PRIVATE KEY"),
 )
-"""Regular expressions, one of which every text with such a form matches, in whatever case."""
+TRACES = ("://", "bearer", "basic", *_MARKS)
+"""Letters, some of which every text with such a form has, in whatever case."""
 
 
 def mask_shapes(text: str) -> str:
     """A text with each URL's password, bearer token, JSON Web Token, private key and the like hidden."""
     if "://" in text:
         text = _URL.sub(_without_password, text)
-    text = _BEARER.sub(rf"\g<1>{MASK}", text)
-    text = _BASIC.sub(_without_login, text)
-    return _TOKENS.sub(MASK, text)
+    lower = text.lower()
+    if "bearer" in lower:
+        text = _BEARER.sub(rf"\g<1>{MASK}", text)
+    if "basic" in lower:
+        text = _BASIC.sub(_without_login, text)
+    return _TOKENS.sub(MASK, text) if any(mark in text for mark in _MARKS) else text
 
 
 def _without_password(found: re.Match[str]) -> str:

@@ -80,7 +80,7 @@ def _changed(values: pa.Array, wanted: bool, change: Change) -> pa.Array:
 
 
 def _mask_texts(texts: pa.Array, keys: tuple[str, ...]) -> pa.Array:
-    suspect = pc.fill_null(pc.match_substring_regex(texts, _any_of(keys), ignore_case=True), False)
+    suspect = pc.fill_null(pc.match_substring_regex(texts, _any_of(keys)), False)
     if not pc.any(suspect).as_py():
         return texts
     before = texts.filter(suspect).to_pylist()
@@ -115,6 +115,17 @@ def _replaced(texts: pa.Array, where: pa.Array, new: Sequence[str | None]) -> pa
 
 @lru_cache(maxsize=8)
 def _any_of(keys: tuple[str, ...]) -> str:
-    """Matches every text in which a key or the form of a secret may be: a key's letters with any joints between."""
-    found = ["[^A-Za-z0-9]*".join(its) for key in keys if (its := letters(key))]
-    return "|".join([*found, *TRACES, f"[^,:=]{{{LIMIT}}}"])
+    """Matches every text in which a masked name or the form of a secret may be, and few others."""
+    names = [_traces(key) for key in keys if letters(key)]
+    return "|".join([*names, f"(?i:{'|'.join(TRACES)})", f"[^,:=]{{{LIMIT}}}"])
+
+
+def _traces(key: str) -> str:
+    """Matches a key's letters, any joints between them, where a word begins and ends."""
+    first, *others = letters(key)
+    rest = "".join(f"[^A-Za-z0-9]*(?i:{letter})" for letter in others)
+    ends = "" if key.endswith("*") else "[sS]?(?:[^a-z]|$)"
+    if key.startswith("*"):
+        return f"(?i:{first}){rest}{ends}"
+    # A word begins behind what is no letter, or with a capital.
+    return f"(?:(?:^|[^A-Za-z])(?i:{first})|{first.upper()}){rest}{ends}"

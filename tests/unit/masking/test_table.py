@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.masking.inputs import INPUTS
 from zumolib import events, held
 from zumolib.columns import Message
 from zumolib.masking import KEYS, MASK, Hidden, mask_text
@@ -18,7 +19,8 @@ NAMES = st.sampled_from(
     [*KEYS, "accessToken", "db-password", "API KEY", "a_pi_key", "discard", "user", "x", "ключ", "Card2"]
 )
 PAIRS = st.tuples(NAMES, st.text(max_size=8), st.sampled_from(["'{}': '{}'", '"{}": "{}"', "{}={}"]))
-TEXTS = st.lists(PAIRS | st.text(max_size=30), max_size=4).map(
+SECRETS = st.sampled_from([text for text, _ in INPUTS])
+TEXTS = st.lists(PAIRS | SECRETS | st.text(max_size=30), max_size=4).map(
     lambda parts: ", ".join(part if isinstance(part, str) else part[2].format(*part[:2]) for part in parts)
 )
 
