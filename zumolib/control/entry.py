@@ -70,7 +70,7 @@ def change(
             raise ScheduleError(f"entry {name!r} was deleted meanwhile; nothing was changed")
         now = snapshot(row)
         if any(now[key] != before[key] for key in ("when", "enabled")):
-            raise ScheduleError(f"entry {name!r} was changed meanwhile; plan anew")
+            raise ScheduleError(f"entry {name!r} was changed meanwhile; plan it again")
         edit(row)
         _write(row, columns)
         return snapshot(rows.find(name) or row)

@@ -54,7 +54,8 @@ class Fleet:
     @property
     def note(self) -> str:
         """How complete this is, and how old."""
-        count = f"{len(self.expected) - len(self.silent)} of {len(self.expected)} workers replied"
+        noun = "worker" if len(self.expected) == 1 else "workers"
+        count = f"{len(self.expected) - len(self.silent)} of {len(self.expected)} {noun} replied"
         silent = f", silent: {', '.join(self.silent)}" if self.silent else ""
         return f"{count}{silent}; as of {self.at:%Y-%m-%d %H:%M:%S} UTC"
 

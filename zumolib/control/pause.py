@@ -22,7 +22,7 @@ SEEN_SECONDS = 5.0
 COLUMNS = {"worker": "str", "queue": "str", "consumes": "object", "will_consume": "object"}
 CAVEATS = (
     "what workers have taken from it already still runs",
-    "a worker that starts anew consumes from it again, as its own settings say",
+    "a worker that restarts consumes from it again, as its own settings say",
 )
 
 

@@ -222,7 +222,7 @@ def _paged(
                 done = pipe.execute()
         except redis.exceptions.RedisError as error:
             raise BrokerError(
-                f"the result backend does not answer ({error}); start it, then plan anew"
+                f"the result backend does not answer ({error}); start it, then plan it again"
             ) from error
         yield page, done
 

@@ -43,5 +43,8 @@ UNSEEN = Observation(UNKNOWN, "it ended before its effect was looked at")
 
 
 def of_nodes(agree: int, total: int, what: str) -> str:
-    """``2 of 2 workers hold the revoke``."""
+    """``2 of 2 workers hold the revoke``, ``1 of 1 worker holds the revoke``; `what` begins with a verb."""
+    if agree == 1:
+        verb, _, rest = what.partition(" ")
+        what = f"{'does' if verb == 'do' else f'{verb}s'} {rest}"
     return f"{agree:,} of {total:,} {'worker' if total == 1 else 'workers'} {what}"

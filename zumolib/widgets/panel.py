@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ DANGEROUS = ("purge", "revoke", "shutdown", "shrink")
 
 WATCHING: WeakSet[Panel] = WeakSet()  # panels that show what the others did
 LABEL = 64  # characters on the button
+HOLDS = 30.0  # seconds for which one comparison with what is there serves a press of the button
 IDLE = "Nothing to do yet"  # on the button, where nothing is planned
 
 Planner = Callable[[dict[str, Any]], "Plan"]
@@ -72,7 +75,7 @@ class Panel:
         self.busy = False
         self._planner, self._hints, self._applied = planner, hints or {}, applied
         self._asked = 0  # counts plans, so that a late one is known as such
-        self._compared = False  # whether the plan was held against what is there now
+        self._compared_at = -math.inf  # when the plan was held against what is there, on the monotonic clock
         self._cancelled = Event()
         self._later = background.Later(self.look, TYPING)
         self.preview = preview or Preview(zone=zone)
@@ -117,7 +120,7 @@ class Panel:
         """What was entered has changed: what was planned holds no more."""
         if self.busy:
             return
-        self._compared = False
+        self._compared_at = -math.inf
         self._forget()
         self.preview.fade()
         self._later.ask()
@@ -131,7 +134,7 @@ class Panel:
         if self.busy:
             return
         self._later.forget()
-        self._compared = False
+        self._compared_at = -math.inf
         self._forget()
         self._asked += 1
         asked = self._asked
@@ -159,8 +162,8 @@ class Panel:
         plan, values = self.plan, self.values()
         if plan is None or values is None or self.busy or self._confirm.disabled:
             return
-        if self._compared:
-            self._compared = False
+        if time.monotonic() - self._compared_at < HOLDS:
+            self._compared_at = -math.inf
             self._begin(plan)
         else:
             self._compare(plan, values)
@@ -178,7 +181,7 @@ class Panel:
             if plan is not self.plan or self.busy:
                 return  # the form was changed meanwhile
             now, changes = result
-            self._compared = True
+            self._compared_at = time.monotonic()
             if not changes:
                 self._confirm.disabled = False
                 self.apply()

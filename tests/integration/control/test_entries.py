@@ -137,7 +137,9 @@ def test_what_was_changed_meanwhile_is_left_alone(app: Celery, entry: Make) -> N
     entry("nightly")
     plan = control.reschedule.plan(app, "nightly", every=60)
     first = control.apply(control.reschedule.plan(app, "nightly", every=120))
-    with pytest.raises(ControlError, match="'nightly' was changed meanwhile; plan anew; receipt") as caught:
+    with pytest.raises(
+        ControlError, match="'nightly' was changed meanwhile; plan it again; receipt"
+    ) as caught:
         control.apply(plan)
     assert row("nightly").interval.every == 2
     failed = control.receipt.read(caught.value.receipt or 0)

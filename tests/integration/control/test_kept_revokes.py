@@ -33,7 +33,7 @@ def test_a_revoked_task_does_not_run_after_its_worker_restarts(
         seen = wait_until(lambda: _scheduled(app, plan.task_id), 10, "the worker to hold it")
         assert seen.answers["stats"][NODE]["revokes_kept"] == str(tmp_path / "revokes")
         receipt = control.apply(control.revoke.plan(app, [plan.task_id], seen=seen))
-        assert str(receipt.checked).startswith("verified: 1 of 1 worker hold the revoke (looked at ")
+        assert str(receipt.checked).startswith("verified: 1 of 1 worker holds the revoke (looked at ")
         assert receipt.checked.lasting == "kept on disk, so it outlasts a restart"
         os.kill(seen.answers["stats"][NODE]["pid"], ending)
     # What a killed worker held comes again after the visibility timeout; here it is sent again at once.

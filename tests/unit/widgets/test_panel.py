@@ -152,6 +152,21 @@ def test_what_changed_beneath_a_preview_is_listed_before_anything_is_sent(app: C
     assert not any("zumo-changes" in part._dom_classes for part in panel.preview.box.children)  # it was read
 
 
+def test_a_comparison_serves_for_a_moment_only(app: Celery) -> None:
+    panel = Counting(app)
+    panel.look()
+    panel.there = ["n0", "n1"]
+    panel.apply()
+    assert "1 row left the list" in panel.message
+    panel._compared_at -= 3_600  # the person was away for an hour
+    panel.there = ["n1", "later"]
+    panel.apply()
+    assert panel.done == []
+    assert "1 row left the list and 1 row came" in panel.message
+    panel.apply()
+    assert panel.done == ["n1", "later"]
+
+
 def test_when_nothing_is_left_beneath_a_preview_the_button_goes_off(app: Celery) -> None:
     panel = Counting(app)
     panel.look()
