@@ -174,6 +174,9 @@ def test_our_own_app_with_their_addresses_writes_nothing(
     }
     with unchanged(theirs, ", ".join(looks)):
         done = zumo.call(*looks.values(), ZUMO_APP="zumolib", CELERY_RESULT_BACKEND=theirs.results)
+        [record] = zumo.call(["record"], ZUMO_APP="zumolib")
+    assert record.code != 0
+    assert "another app's broker" in record.said
     said = {name: one.said for name, one in zip(looks, done, strict=True)}
     assert [name for name, text in said.items() if "Traceback" in text] == []
     status = " ".join(said["status"].split())

@@ -17,15 +17,25 @@ from zumolib.cli.output import log_to_stderr, say
 @starts
 def record(name: str, app_name: str | None) -> None:
     """Record events and queue depths of a Celery app until ended."""
+    import logging
+
+    from zumolib import ownership
     from zumolib.conf import conf
+    from zumolib.errors import BrokerError
     from zumolib.history import History
     from zumolib.recorder import Recorder, stop_on_signals
 
     log_to_stderr()
     stop = threading.Event()
     stop_on_signals(stop)
+    app = target.find_app(app_name or "")
+    if ownership.is_ours(app):  # its events come by a stream, which would be made on another app's broker
+        try:
+            ownership.require_broker(app)
+        except BrokerError as error:
+            logging.getLogger(__name__).warning("Not known yet whether this broker is ours: %s", error)
     Recorder(
-        target.find_app(app_name or ""),
+        app,
         History(conf().history),
         name=name,
         retain_days=conf().ZUMO_HISTORY_DAYS,
