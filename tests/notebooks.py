@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests import recorded
 from tests.frozen import running
@@ -126,8 +127,11 @@ class Kernel:
             resources={"metadata": {"path": NOTEBOOKS}},
         )
 
-    def execute(self, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-        """Run a notebook from top to bottom, past what fails."""
+    def execute(self, notebook: nbformat.NotebookNode, **parameters: Any) -> nbformat.NotebookNode:
+        """Run a notebook from top to bottom, past what fails, with these parameters and its own for the rest."""
+        given = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+        at = next(n for n, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ()))
+        notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(given))
         notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
         self._client.nb = notebook
         self._client.execute(env=self._world)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from zumolib import conf, permission, storage_faults
@@ -18,9 +19,14 @@ def ready() -> None:
     import django
     from django.apps import apps
 
-    if apps.ready:
-        return
-    django.setup()
+    if not apps.ready:
+        django.setup()
+    _prepare_notebook()
+
+
+@cache
+def _prepare_notebook() -> None:
+    """Once, also where the app that is operated on had set Django up before."""
     shell = _notebook_shell()
     if shell is not None:
         conf.allow_orm_in_event_loop()

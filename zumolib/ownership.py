@@ -64,8 +64,15 @@ def is_own_app() -> bool:
         found = find_app(name)
     except (ImportError, AttributeError):
         return False  # whatever uses it says what is wrong
-    # Not by its tasks: what one app of a process shares, every other app of it has as well.
-    return bool(found.task_cls == TASK_CLASS)
+    return is_ours(found)
+
+
+def is_ours(app: Celery) -> bool:
+    """Whether an app is one of the platform's.
+
+    Not by its tasks: what one app of a process shares, every other app of it has as well.
+    """
+    return bool(app.task_cls == TASK_CLASS)
 
 
 def require_database() -> None:

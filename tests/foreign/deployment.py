@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import redis
 from celery import Celery
 
@@ -28,9 +29,10 @@ APP = "their_celery"
 NODE = "theirs@here"
 PROCESSES = 2
 WAITING = 10  # tasks behind those that run, some of them reserved, and as many in a queue without a worker
-MACHINERY = (  # what the asking itself needs on this transport, and the worker's own lock
+MACHINERY = (  # what asking and listening to events need on this transport, and the worker's own lock
     b"reply.celery.pidbox",
     b"unacked_mutex",
+    b"celeryev",
 )
 
 
@@ -45,6 +47,7 @@ class Deployment:
     app: Celery
     held: tuple[str, ...]  # ids of the tasks that run until they are released
     sent: tuple[str, ...]  # ids of those, and of what waits behind them
+    worker: int  # its process
 
     @property
     def settings(self) -> dict[str, str]:
@@ -60,6 +63,32 @@ class Deployment:
     def send(self, task: str, *args: Any, **options: Any) -> str:
         """Send a task as its own producer would; returns the id."""
         return str(self.app.send_task(task, args, **options).id)
+
+    def writes(self) -> list[str]:
+        """What anybody but the worker and this process wrote on the server since the last time, undone or not.
+
+        The server logs each command with who sent it. What the asking of a worker needs is left out.
+        """
+        mine = psutil.Process()
+        worker = psutil.Process(self.worker)
+        known = {
+            connection.laddr.port
+            for process in (mine, worker, *worker.children(recursive=True))
+            for connection in process.net_connections("tcp")
+        }
+        with redis.Redis.from_url(self.broker) as client:
+            writing = {bytes(name) for name in client.execute_command("COMMAND LIST FILTERBY ACLCAT write")}
+            logged = client.execute_command("SLOWLOG", "GET", -1)
+            client.slowlog_reset()
+        return sorted(
+            {
+                b" ".join(words[:4]).decode(errors="replace")
+                for _, _, _, words, address, _ in logged
+                if int(address.rpartition(b":")[2]) not in known
+                and words[0].lower() in writing
+                and not any(map(_is_asking, words))
+            }
+        )
 
     def release(self) -> None:
         """Let the tasks that run come to their end."""
@@ -112,6 +141,9 @@ def running(folder: Path) -> Iterator[Deployment]:
     """The deployment, while it lives: one task runs, one waits for its time, some wait in a queue."""
     with ExitStack() as stack:
         database = project.make(folder)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            # Nothing falls due meanwhile: they have no beat here, and a runbook would wait for what is due.
+            connection.execute("UPDATE django_celery_beat_intervalschedule SET period = 'days'")
         server = stack.enter_context(valkey())
         broker, results = server, server.rsplit("/", 1)[0] + "/1"
         app = Celery("their producer", broker=broker, backend=results, set_as_current=False)
@@ -134,7 +166,10 @@ def running(folder: Path) -> Iterator[Deployment]:
         for number in range(WAITING):
             app.send_task("plain.later", (number,), queue="later", priority=number)
         behind = [app.send_task("plain.bill", (number,)).id for number in range(WAITING)]
-        made = Deployment(folder, database, broker, results, app, tuple(held), (*held, *behind))
+        made = Deployment(folder, database, broker, results, app, tuple(held), (*held, *behind), worker.pid)
+        with redis.Redis.from_url(server) as client:
+            client.config_set("slowlog-max-len", 100_000)
+            client.config_set("slowlog-log-slower-than", 0)
         stack.callback(made.release)
         log = folder / "worker.log"
         wait_until(lambda: set(held) <= set(made.runs()), 60, f"their worker begins its tasks, see {log}")

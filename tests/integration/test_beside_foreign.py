@@ -8,6 +8,7 @@ and names what it found. What is tried is found, not listed.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ RUNS = ("up", "down", "run", "record", "logs")
 SLOW = ("report", "runbook run")  # each starts a kernel
 # There is nothing of the kind to act on, which the command says; that it asks first is shown by all others.
 NO_PLAN = {"retry", "resume", "undo", "enable", "pool autoscale"}
+# Parameters that only say how long something is watched.
+WATCHED = {"04-worker-memory-grows": {"watch": 1}}
 OTHERS = "another project's"
 
 
@@ -85,7 +88,9 @@ def words(theirs: Deployment, world: dict[str, str]) -> dict[str, tuple[str, ...
 def unchanged(theirs: Deployment, what: str) -> Iterator[None]:
     """Compare all of them before and after; `what` is the culprit."""
     before = theirs.look()
+    theirs.writes()
     yield
+    assert theirs.writes() == [], what
     after = theirs.look()
     changed = {
         name: (before.get(name), after.get(name))
@@ -103,6 +108,9 @@ def test_their_look_sees_a_change(theirs: Deployment) -> None:
     """What the next tests find unchanged would be seen to change."""
     with pytest.raises(AssertionError, match="key later"), unchanged(theirs, "their own producer"):
         theirs.send("plain.later", queue="later")
+    store = "import redis, sys; r = redis.Redis.from_url(sys.argv[1]); r.set('theirs', 1); r.delete('theirs')"
+    with pytest.raises(AssertionError, match="SET theirs"), unchanged(theirs, "a write that is undone"):
+        subprocess.run([sys.executable, "-c", store, theirs.results], check=True)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +182,9 @@ def test_our_own_app_with_their_addresses_writes_nothing(
     }
     with unchanged(theirs, ", ".join(looks)):
         done = zumo.call(*looks.values(), ZUMO_APP="zumolib", CELERY_RESULT_BACKEND=theirs.results)
+        [record] = zumo.call(["record"], ZUMO_APP="zumolib")
+    assert record.code != 0
+    assert "another app's broker" in record.said
     said = {name: one.said for name, one in zip(looks, done, strict=True)}
     assert [name for name, text in said.items() if "Traceback" in text] == []
     status = " ".join(said["status"].split())
@@ -200,15 +211,21 @@ def test_our_processes_refuse_to_run_there(theirs: Deployment, world: dict[str, 
 
 
 @pytest.fixture(scope="module")
-def kernel(world: dict[str, str]) -> Iterator[notebooks.Kernel]:
+def kernel(request: pytest.FixtureRequest, world: dict[str, str]) -> Iterator[notebooks.Kernel]:
+    """One for the runbooks and one for all others, since they come to their app by different ways."""
     with notebooks.Kernel(world) as made:
         yield made
 
 
-@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("kernel", "path"),
+    [(path.parent.name, path) for path in notebooks.paths()],
+    indirect=["kernel"],
+    ids=[path.stem for path in notebooks.paths()],
+)
 def test_a_notebook_changes_nothing(path: Path, theirs: Deployment, kernel: notebooks.Kernel) -> None:
     with unchanged(theirs, path.stem):
-        made = kernel.execute(nbformat.read(path, as_version=4))
+        made = kernel.execute(nbformat.read(path, as_version=4), **WATCHED.get(path.stem, {}))
     outputs = [output for cell in made.cells for output in cell.get("outputs", [])]
     assert outputs
     assert [output for output in outputs if output.output_type == "error"] == []

@@ -97,6 +97,8 @@ SENDS = [
     ("celery", "-A", "zumolib", "worker", "-P", "solo"),
     ("celery", "-A", "zumolib", "beat"),
     ("drill", "--timeout", "5"),
+    ("record",),
+    ("up",),
 ]
 
 

@@ -17,7 +17,11 @@ from zumolib.cli.output import log_to_stderr, say
 @starts
 def record(name: str, app_name: str | None) -> None:
     """Record events and queue depths of a Celery app until ended."""
+    import logging
+
+    from zumolib import ownership
     from zumolib.conf import conf
+    from zumolib.errors import BrokerError
     from zumolib.history import History
     from zumolib.recorder import Recorder, stop_on_signals
     from zumolib.signatures import hidden_arguments
@@ -26,6 +30,11 @@ def record(name: str, app_name: str | None) -> None:
     stop = threading.Event()
     stop_on_signals(stop)
     app = target.find_app(app_name or "")
+    if ownership.is_ours(app):  # its events come by a stream, which would be made on another app's broker
+        try:
+            ownership.require_broker(app)
+        except BrokerError as error:
+            logging.getLogger(__name__).warning("Not known yet whether this broker is ours: %s", error)
     Recorder(
         app,
         History(conf().history),

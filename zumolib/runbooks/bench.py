@@ -136,12 +136,12 @@ def bind(app: str = "") -> Bench:
     """
     from celery.app.utils import find_app
 
-    orm.ready()
     name = app or conf().ZUMO_APP
     try:
         found = find_app(name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"app={name!r}: {error}; name it as in `celery -A`") from None
+    orm.ready()  # after the app, which may bring Django settings of its own
     home = conf().ZUMO_HOME
     plan = Plan.load(home)
     if plan is None or not _same_server(plan.settings["CELERY_BROKER_URL"], str(found.conf.broker_url)):

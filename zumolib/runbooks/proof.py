@@ -13,7 +13,7 @@ from uuid import uuid4
 import psutil
 import redis
 
-from zumolib import orm, rows
+from zumolib import orm, ownership, rows
 from zumolib.checks import CannotTell, schedule
 from zumolib.figures.words import counted
 
@@ -90,7 +90,12 @@ def processes(bench: Bench) -> str:
 
 
 def store(bench: Bench) -> str:
-    """Whether Celery's own backend stores a result and reads it again, and for how long it is kept."""
+    """Whether Celery's own backend stores a result and reads it again, and for how long it is kept.
+
+    Not in another app's: whoever only looks stores nothing there, not even for a moment.
+    """
+    if not ownership.is_ours(bench.app):
+        return "inconclusive: no result is stored in another app's backend to see whether it is kept"
     backend, id_ = bench.app.backend, str(uuid4())
     try:
         backend.store_result(id_, "kept", "SUCCESS")

@@ -107,6 +107,10 @@ def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) ->
         supervisor.start_service(service)
     _await(supervisor, "valkey", lambda: probes.valkey(plan), say)
     say("database", prepare_database())
+    from zumolib.celery import app
+
+    if plan.settings.get("CELERY_BROKER_URL") != conf.CELERY_BROKER_URL:
+        ownership.require_broker(app)  # the worker would refuse too, but only in its log
     began = time.time()
     for service in ("worker", "beat", "recorder"):
         supervisor.start_service(service)
@@ -114,8 +118,6 @@ def _start_services(supervisor: Supervisor, plan: Plan, conf: Conf, say: Say) ->
     _await(supervisor, "provider", lambda: probes.provider(plan), say)
     _await(supervisor, "beat", lambda: probes.beat(home), say)
     _await(supervisor, "recorder", lambda: _recorder_is_fresh(conf, supervisor, began), say)
-    from zumolib.celery import app
-
     _await(supervisor, "worker", lambda: probes.worker(app), say)
     _await(supervisor, "jupyter", lambda: probes.jupyter(plan), say)
 

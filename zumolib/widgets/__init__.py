@@ -158,5 +158,6 @@ def table(frame: pd.DataFrame, **options: Any) -> Shown:
 
 
 def _app() -> Celery:
-    orm.ready()
-    return target.app()
+    found = target.app()
+    orm.ready()  # after the app, which may bring Django settings of its own
+    return found
