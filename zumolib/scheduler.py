@@ -163,6 +163,10 @@ class DatabaseScheduler(schedulers.DatabaseScheduler):
         following: DatabaseEntry = super().reserve(entry)
         # The heap may be made again at any time, and what it would be made of must not be due once more.
         self._schedule[following.name] = following
+        if (
+            self.old_schedulers is not None
+        ):  # nor is it another schedule, though its arguments may not equal themselves
+            self.old_schedulers[following.name] = following
         self._before = (following, last, count)
         return following
 

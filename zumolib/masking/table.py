@@ -122,7 +122,7 @@ def _any_of(keys: tuple[str, ...]) -> str:
 
 def _traces(key: str) -> str:
     """Matches a key's letters, any joints between them, where a word begins and ends."""
-    first, *others = letters(key)
+    first, others = letters(key)[0], letters(key)[1:]
     rest = "".join(f"[^A-Za-z0-9]*(?i:{letter})" for letter in others)
     ends = "" if key.endswith("*") else "[sS]?(?:[^a-z]|$)"
     if key.startswith("*"):
