@@ -99,6 +99,7 @@ def create(conf: settings.Conf) -> Celery:
     )
     made.conf.update(configuration(conf))
     made.steps["worker"].add("zumolib.revokes:KeepRevokes")
+    made.steps["worker"].add("zumolib.timers:ForgetTimers")
     if conf.broker_is_redis:
         made.steps["consumer"].add("zumolib.redelivery:GiveBack")
     return made
