@@ -105,6 +105,7 @@ def create(conf: settings.Conf) -> Celery:
     made = Celery("zumodra", task_cls=TASK_CLASS, events="zumolib.dispatch:Events", include=TASK_MODULES)
     made.conf.update(configuration(conf))
     made.steps["worker"].add("zumolib.revokes:KeepRevokes")
+    made.steps["worker"].add("zumolib.timers:ForgetTimers")
     if conf.broker_is_redis:
         made.steps["consumer"].add("zumolib.redelivery:GiveBack")
     return made
