@@ -76,6 +76,7 @@ def calls(target: Target) -> dict[str, Path]:
         "demo load": (),
         "drill": (),
         "migrate": (),
+        "history scrub": (),
         "user add": ("somebody", "--password-stdin"),
         "user password": ("somebody", "--password-stdin"),
         "conf": (),

@@ -199,8 +199,13 @@ def test_the_command_scrubs_history_and_receipts(
     monkeypatch.setenv("ZUMO_HISTORY", str(history.root))
     conf.conf.cache_clear()
     try:
-        run = CliRunner().invoke(main, ["history", "scrub"], input="n\n")
-        assert run.exit_code == 1
+        run = CliRunner().invoke(main, ["history", "scrub", "--dry-run", "--json"])
+        would = json.loads(run.stdout)
+        assert (would["lines"], would["receipts"]) == (1, 1)
+        assert would["changed"] >= 3
+        run = CliRunner().invoke(main, ["history", "scrub"], input="y\n")  # nobody sits at a terminal
+        assert run.exit_code == 2
+        assert "--yes" in run.stderr
         assert "hunter2" in on_disk(history)
         run = CliRunner().invoke(main, ["history", "scrub", "--yes", "--json"])
         assert run.exit_code == 0, run.output

@@ -71,7 +71,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
             with part.open("w", encoding="ascii") as sink:
                 for line in source:
                     with contextlib.suppress(ValueError, KeyError, TypeError):  # cut by a crash
-                        sink.write(change(line) + "\n")
+                        sink.write(change(line.rstrip("\n")) + "\n")
                 sink.flush()
                 os.fsync(sink.fileno())
             part.replace(path)

@@ -16,7 +16,7 @@ from zumolib import queries
 from zumolib.errors import HistoryError
 from zumolib.history import aside
 from zumolib.history.adoption import adopt
-from zumolib.history.fold import fold
+from zumolib.history.fold import fold, waiting
 from zumolib.history.manifest import Manifest, Segment, newest
 from zumolib.history.output import ROW_GROUP, Output
 from zumolib.history.place import Place
@@ -29,12 +29,34 @@ KINDS = ("tasks", "open", "heartbeats")
 
 @dataclass(frozen=True)
 class Scrubbed:
-    """What was written anew."""
+    """What was written anew, or would be."""
 
     files: int  # of the history, looked through
     changed: int  # of them
     lines: int  # changed among what is kept aside
     damaged: tuple[str, ...] = ()  # files that cannot be read, and so were not looked through
+
+
+def look(history: History, keys: Sequence[str], arguments: Mapping[str, Hidden] | None = None) -> Scrubbed:
+    """What :func:`scrub` would change; nothing is written.
+
+    Raises
+    ------
+    HistoryError
+        The place cannot be read.
+    """
+    place = history.place
+    manifest = newest(place)
+    hot, _ = waiting(place, manifest)
+    names = [segment.name for segment in manifest.segments if segment.kind in KINDS]
+    names += [entry.name for entry in hot]
+    changed = sum(_has_secrets(place.path(name), tuple(keys), dict(arguments or {})) for name in names)
+    lines = sum(
+        _hidden(line, tuple(keys)) != line
+        for path in aside.files(place.root)
+        for line in path.read_text("ascii", "replace").splitlines()
+    )
+    return Scrubbed(len(names), changed, lines, manifest.damaged)
 
 
 def scrub(history: History, keys: Sequence[str], arguments: Mapping[str, Hidden] | None = None) -> Scrubbed:
@@ -122,13 +144,19 @@ def _copy(source: Path, target: Path, keys: tuple[str, ...], arguments: dict[str
 def _scrub_aside(root: Path, keys: tuple[str, ...]) -> int:
     changed = 0
 
-    def hidden(line: str) -> str:
+    def change(line: str) -> str:
         nonlocal changed
-        kept = json.loads(line)
-        shown = mask_text(kept["raw"], keys)
-        changed += shown != kept["raw"]
-        return json.dumps(kept | {"raw": shown})
+        shown = _hidden(line, keys)
+        changed += shown != line
+        return shown
 
     for path in aside.files(root):
-        aside.rewrite(path, hidden)
+        aside.rewrite(path, change)
     return changed
+
+
+def _hidden(line: str, keys: tuple[str, ...]) -> str:
+    """One line of what is kept aside, its text masked; ValueError or the like for one that a crash cut."""
+    kept = json.loads(line)
+    shown = mask_text(kept["raw"], keys)
+    return line if shown == kept["raw"] else json.dumps(kept | {"raw": shown})

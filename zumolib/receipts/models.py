@@ -41,15 +41,16 @@ class Receipts(models.QuerySet):
             for rows in (old.filter(undoes__isnull=False, undone_by=None), old.filter(undone_by=None))
         )
 
-    def scrub(self, hide: Callable[[Any], Any]) -> int:
-        """Put `hide` of it in the place of what these rows say, and change nothing else; how many changed."""
+    def scrub(self, hide: Callable[[Any], Any], *, write: bool = True) -> int:
+        """Put `hide` of it in the place of what these rows say, and change nothing else; how many change."""
         changed = 0
         for row in self.iterator():
             before = {name: getattr(row, name) for name in SHOWN}
             after = {name: hide(value) for name, value in before.items()}
             if after != before:
-                models.QuerySet.update(self.model.objects.filter(pk=row.pk), **after)
                 changed += 1
+                if write:
+                    models.QuerySet.update(self.model.objects.filter(pk=row.pk), **after)
         return changed
 
 
