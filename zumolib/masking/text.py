@@ -19,6 +19,8 @@ _SCHEME = re.compile(r"(?:bearer|basic|digest|token|negotiate|oauth|hawk|aws4-hm
 _OPENING = re.compile(r"\s*[(\[]\s*")
 _BETWEEN = re.compile(r"[\s,]*")
 _VALUE_OF = re.compile(r",\s*(?P<quote>\\*['\"])(?:value|val|content)(?P=quote)\s*:\s*", re.IGNORECASE)
+# An address whose password is hidden already, as our own errors and settings show it, says where something is.
+_HIDDEN_URL = re.compile(r"(?:\\*['\"])?[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://[^\s'\"@]{0,200}\*{3}@")
 _TAG = re.compile(r"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>]{0,200})?>(?P<inner>[^<]+)(?=</)")
 
 
@@ -40,6 +42,8 @@ def mask_text(text: str, keys: Sequence[str] = KEYS) -> str:
         if (found := _value(text, joint, done, keys)) is None:
             continue
         start, end, shown = found
+        if _HIDDEN_URL.match(text, start):
+            continue
         parts += (text[done:start], shown)
         done = end
     text = "".join((*parts, text[done:])) if parts else text

@@ -98,6 +98,10 @@ INPUTS = [
         "Error 111 connecting to redis://:***@h:1. Refused.",
     ),
     ("https://hunter2hunter2hunter2@sentry.example/1", "https://***@sentry.example/1"),
+    (
+        "n=1 DATABASE_URL=postgres://u:***@h/d TOKEN=hunter2",
+        "n=1 DATABASE_URL=postgres://u:***@h/d TOKEN=***",
+    ),
     # What is secret by its form.
     ("got eyJhbGciOi.eyJzdWIiOi.hunter2-x", "got ***"),
     ("ghp_hunter2hunter2hunter2 failed", "*** failed"),
@@ -118,6 +122,8 @@ HARMLESS = [
     "KeyError: 'name'",
     "{'shipping': 1, 'mapping': 2, 'author': 3, 'discard': 4}",
     "at 12:30:05, n=5, see https://auth.example.org:443/x",
+    "DATABASE_URL='postgres://someone:***@127.0.0.1:1/d': refused",
+    "{'database_url': 'postgres://someone:***@127.0.0.1:1/d'}",
     "('2026-01-01', 5, None, {'a': [1, 2]})",
     "",
 ]
