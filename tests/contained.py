@@ -9,9 +9,11 @@ far as it is connected.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -29,6 +31,8 @@ def run(command: Sequence[str]) -> int:
         ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0)
     asked: list[int] = []
     child = subprocess.Popen(command)
+    if sys.platform == "linux":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # here only, so that it is waited for
 
     def end(number: int, _frame: FrameType | None) -> None:
         # A terminal tells Ctrl-C to the child as well; told twice, pytest would not clean up.
@@ -48,15 +52,34 @@ def run(command: Sequence[str]) -> int:
 
 
 def _wait(child: subprocess.Popen[bytes], asked: Sequence[int]) -> int:
-    while not asked:
-        try:
-            return child.wait(timeout=0.5)
-        except subprocess.TimeoutExpired:
-            continue
-    try:
-        return child.wait(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        return -1
+    until = float("inf")
+    while time.monotonic() < until:
+        if _bury(child.pid):
+            return child.wait()
+        if asked and until == float("inf"):
+            until = time.monotonic() + PATIENCE
+        _a_child_ends(0.5)
+    return -1
+
+
+def _bury(command: int) -> bool:
+    """Take leave of what has ended, as its parent would have; whether the command itself has.
+
+    Whoever waits for such a process, as `zumo down` does for supervisord, would see it for ever.
+    """
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+        if ended.si_pid == command:
+            return True
+        os.waitpid(ended.si_pid, 0)
+    return False
+
+
+def _a_child_ends(seconds: float) -> None:
+    """Return when a child ends, at the latest after so many seconds."""
+    if sys.platform == "linux":
+        signal.sigtimedwait({signal.SIGCHLD}, seconds)
+    else:
+        time.sleep(seconds)
 
 
 def _end_all() -> int:

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import psutil
 from prometheus_client.mmap_dict import MmapedDict
+
+from zumolib import processes
 
 LOCK = "lock"
 SUMMED = ("counter", "histogram", "summary")  # what can be added up; a gauge of a dead process tells nothing
@@ -26,7 +27,7 @@ def add_up(folder: Path) -> int:
         dead: dict[str, list[Path]] = defaultdict(list)
         for file in sorted(folder.glob("*_*.db")):
             kind, _, pid = file.stem.rpartition("_")
-            if pid.isdecimal() and int(pid) != ENDED and not psutil.pid_exists(int(pid)):
+            if pid.isdecimal() and int(pid) != ENDED and not processes.runs(int(pid)):
                 dead[kind].append(file)
         for kind, files in dead.items():
             if kind in SUMMED:

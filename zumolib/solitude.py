@@ -18,7 +18,7 @@ import psutil
 from celery.utils.log import get_logger
 from redis.exceptions import ResponseError
 
-from zumolib import transport
+from zumolib import processes, transport
 
 log = get_logger(__name__)
 
@@ -113,7 +113,7 @@ def _workers(channel: transport.Channel) -> dict[str, list[int]]:
 def _is_dead(name: str) -> bool:
     """Whether this was a process of this machine; its children may live on."""
     host, pid, _ = name.removeprefix(transport.WORKER).rsplit(":", 2)
-    return host == socket.gethostname() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid)))
+    return host == socket.gethostname() and (int(pid) == os.getpid() or not processes.runs(int(pid)))
 
 
 def _claim(channel: transport.Channel, own: str) -> str:

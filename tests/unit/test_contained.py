@@ -15,6 +15,7 @@ import pytest
 
 from tests.services.processes import PROJECT
 from tests.waiting import wait_until
+from zumolib import processes
 
 # Starts a server that detaches itself as supervisord does, one that ignores SIGTERM, and one that is stopped.
 STARTS = textwrap.dedent(
@@ -83,3 +84,42 @@ def test_nothing_is_left(how: str, pids: Path) -> None:
     assert left(pids) == []
     assert process.returncode == (3 if how == "end" else 128 + signal.Signals[how])
     assert "that were left behind" in said
+
+
+ORPHANS = textwrap.dedent(
+    """
+    import os, sys, time
+    import psutil
+    for _ in range(50):
+        if (child := os.fork()) == 0:
+            if os.fork() == 0:
+                os._exit(0)
+            os._exit(0)
+        os.waitpid(child, 0)
+    parent = psutil.Process().parent()
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if not [p for p in parent.children() if p.status() == "zombie"]:
+            sys.exit(3)
+        time.sleep(0.01)
+    sys.exit(4)
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system takes leave of orphans")
+def test_what_has_ended_is_not_seen_for_ever() -> None:
+    command = [sys.executable, "-m", "tests.contained", sys.executable, "-c", ORPHANS]
+    assert subprocess.run(command, cwd=PROJECT, check=False, timeout=60).returncode == 3
+
+
+def test_a_process_that_ended_does_not_run_though_nobody_asked_how() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    assert child.stdin is not None
+    assert processes.ends(child.pid, 20)
+    assert psutil.pid_exists(child.pid), "it is still listed"
+    assert not processes.runs(child.pid)
+    child.communicate()
+    assert not processes.runs(child.pid)
+    assert processes.runs(os.getpid())
+    assert not processes.ends(os.getpid(), 0.1)

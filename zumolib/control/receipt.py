@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import psutil
 
-from zumolib import orm
+from zumolib import orm, processes
 from zumolib.conf import conf, person
 from zumolib.control.database import database_errors
 from zumolib.control.run import Run
@@ -226,7 +225,7 @@ def _made(row: Row) -> Receipt:
 def _unfinished(process: str) -> str:
     """What is known of an action without an end."""
     host, _, pid = process.rpartition(":")
-    if host == socket.gethostname() and not psutil.pid_exists(int(pid)):
+    if host == socket.gethostname() and not processes.runs(int(pid)):
         return f"broke off: its process ({process}) is gone, and how far it came is not known"
     return f"under way in {process}, as far as is known"
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from zumolib import processes
+
 if TYPE_CHECKING:
     from zumolib.leases.models import Lease
 
@@ -134,6 +136,8 @@ def _dead(lease: Lease) -> bool:
     """Whether its holder was a process of this machine that is no more; of any other nothing is known."""
     if lease.holder is None or lease.pid is None or lease.place != place():
         return False
+    if not processes.runs(lease.pid):
+        return True
     try:
         return abs(psutil.Process(lease.pid).create_time() - (lease.born or 0.0)) > 1.0
     except psutil.NoSuchProcess:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import redis
 import requests
 
+from zumolib import processes
 from zumolib.conf import use_django
 from zumolib.stack.plan import Plan
 
@@ -74,7 +74,7 @@ def beat(home: Path) -> bool:
     from zumolib.leases import standing
 
     try:
-        runs = psutil.pid_exists(int((home / "run" / "beat.lock").read_text()))
+        runs = processes.runs(int((home / "run" / "beat.lock").read_text()))
     except (OSError, ValueError):
         return False
     use_django()

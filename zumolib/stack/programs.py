@@ -27,7 +27,7 @@ class Program:
     name: str
     command: tuple[str, ...]
     autostart: bool = False  # `up` starts each in its order, and beside another app some of them only
-    stop_seconds: int = 5  # how long it may take to end before it is killed
+    stop_seconds: int = 10  # how long it may take to end before it is killed
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +70,6 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
                 *(*celery, "worker", f"--loglevel={conf.CELERY_LOGLEVEL}"),
                 *("--statedb", str(home / "run" / "revokes")),
             ),
-            stop_seconds=10,
             environment={"ZUMO_SOLE_WORKER": "true"},
         ),
         Program(
@@ -80,7 +79,7 @@ def programs(plan: Plan, conf: Conf) -> tuple[Program, ...]:
                 *("--pidfile", str(home / "run" / "beat.pid")),
             ),
         ),
-        Program("recorder", (python, "-m", "zumolib", "record"), stop_seconds=10),
+        Program("recorder", (python, "-m", "zumolib", "record")),
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from zumolib import processes
 from zumolib.errors import StackError
 from zumolib.stack.plan import Plan, supervisor_socket
 
@@ -169,14 +169,8 @@ class Supervisor:
             self.stop_services(names, patience=end - time.monotonic())
         self._rpc.shutdown()
         # It stops answering before its services have ended; its own end is the last.
-        try:
-            psutil.Process(pid).wait(max(1.0, end - time.monotonic()))
-        except psutil.NoSuchProcess:
-            return
-        except psutil.TimeoutExpired:
-            raise StackError(
-                f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}"
-            ) from None
+        if not processes.ends(pid, max(1.0, end - time.monotonic())):
+            raise StackError(f"supervisord did not end in {patience:.0f} s; read {self._log('supervisord')}")
 
     def _ask_to_stop(self, name: str, *, wait: bool = False) -> None:
         try:
