@@ -178,9 +178,9 @@ def renew_strategies(state: Any) -> dict[str, str]:
 @inspect_command()
 def signatures(state: Any) -> dict[str, Any]:
     """Parameters and first line of description of each task, by name."""
-    told = {}
+    told, keys = {}, conf().ZUMO_MASKED_KEYS
     for name, task in state.app.tasks.items():
-        parameters = describe(task.run)
+        parameters = describe(task.run, keys)
         told[name] = {
             "parameters": None if parameters is None else [asdict(p) for p in parameters],
             "doc": first_line(task.run),

@@ -174,7 +174,8 @@ class Recorder:
                 except Exception as error:
                     logger.exception("Recorder %s failed; it connects again", self.name)
                     self._lose(
-                        "failing", f"{type(error).__name__}: {error}; its log says where; it goes on trying"
+                        "failing",
+                        f"{hide(f'{type(error).__name__}: {error}')}; its log says where; it goes on trying",
                     )
                 if not stop.is_set():
                     pause = SHORTEST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause

@@ -17,6 +17,7 @@ from zumolib.conf import PROJECT, Conf, child_environment, read
 from zumolib.errors import ReportError
 from zumolib.frames.window import Window
 from zumolib.masking import mask_text
+from zumolib.masking.notebook import mask_outputs
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -216,19 +217,9 @@ def _register_engine() -> None:
             try:
                 client.execute(env=environment)
             finally:
-                _mask_errors(nb_man.nb, keys)
+                mask_outputs(nb_man.nb, keys)
 
     papermill_engines.register(ENGINE, Engine)
-
-
-def _mask_errors(notebook: NotebookNode, keys: tuple[str, ...]) -> None:
-    """Hide what is secret in what cells printed and in the errors that ended them."""
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
-        if output.output_type == "stream":
-            output.text = mask_text(output.text, keys)
-        elif output.output_type == "error":
-            output.evalue = mask_text(output.evalue, keys)
-            output.traceback = [mask_text(line, keys) for line in output.traceback]
 
 
 def _read(path: Path) -> NotebookNode:

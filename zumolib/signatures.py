@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zumolib.masking import Hidden, hidden_positions
+from zumolib.masking import KEYS, MASK, Hidden, hidden_positions, mask_text, masked
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -23,12 +23,12 @@ class Parameter:
     name: str
     kind: str  # positional, keyword, *args or **kwargs
     required: bool
-    default: str  # as text; empty where it is required
+    default: str  # as text, masked; empty where it is required
     type: str  # its annotation as text, else the type of its default, else empty
 
     @classmethod
-    def of(cls, parameter: inspect.Parameter) -> Parameter:
-        """One of Python's."""
+    def of(cls, parameter: inspect.Parameter, keys: Sequence[str] = KEYS) -> Parameter:
+        """One of Python's, its default without what must not be seen."""
         kinds: dict[Any, str] = {
             parameter.VAR_POSITIONAL: "*args",
             parameter.VAR_KEYWORD: "**kwargs",
@@ -45,14 +45,28 @@ class Parameter:
             )
         else:
             type_ = type(parameter.default).__name__ if has_default and parameter.default is not None else ""
-        default = repr(parameter.default) if has_default else ""
+        default = _default(parameter, tuple(keys)) if has_default else ""
         return cls(parameter.name, kind, not has_default and "*" not in kind, default, str(type_))
 
 
-def describe(function: Any) -> tuple[Parameter, ...] | None:
-    """Parameters of a task's function; None where it has no signature."""
+def _default(parameter: inspect.Parameter, keys: tuple[str, ...]) -> str:
+    value = parameter.default
+    says_nothing = value is None or isinstance(value, bool) or (isinstance(value, str) and not value)
+    if masked(parameter.name, keys) and not says_nothing:
+        return repr(MASK)
+    return mask_text(repr(value), keys)
+
+
+def describe(function: Any, keys: Sequence[str] = KEYS) -> tuple[Parameter, ...] | None:
+    """Parameters of a task's function; None where it has no signature.
+
+    Parameters
+    ----------
+    keys
+        Defaults of parameters with such names are hidden; see :mod:`zumolib.masking`.
+    """
     try:
-        return tuple(Parameter.of(p) for p in inspect.signature(function).parameters.values())
+        return tuple(Parameter.of(p, keys) for p in inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return None
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from click.testing import CliRunner
 
 from zumolib import beat, control, orm
 from zumolib.celery import configuration
+from zumolib.cli.schedule import schedule
 from zumolib.conf import read
 from zumolib.errors import ScheduleError
 from zumolib.schedule import BY_NAME, ENTRIES
@@ -108,6 +110,20 @@ def test_drift_names_each_field(app: Celery, rows: Any) -> None:
         ("backup-database", "row"): ("present", "missing"),
         ("by-hand", "row"): ("missing", "present"),
     }
+
+
+def test_commands_show_no_secrets_of_the_schedule(app: Celery, rows: Any) -> None:
+    beat.install(app)
+    row = rows.get(name="cleanup-old-audit-logs")
+    row.kwargs = '{"days": 30, "token": "hunter2", "note": "amqp://u:hunter2@h"}'
+    row.save()
+    shown = {"days": 30, "token": "***", "note": "amqp://u:***@h"}
+    listed = json.loads(CliRunner().invoke(schedule, ["list", "--json"]).output)
+    assert {one["name"]: one for one in listed}[row.name]["kwargs"] == shown
+    differing = json.loads(CliRunner().invoke(schedule, ["drift", "--json"]).output)
+    [kwargs] = [d for d in differing if (d["name"], d["field"]) == (row.name, "kwargs")]
+    assert (kwargs["code"], kwargs["database"]) == ({"days": 90}, shown)
+    assert "hunter2" not in CliRunner().invoke(schedule, ["drift"]).output
 
 
 def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from zumolib.cli import main
+from zumolib.conf import conf
 from zumolib.runbooks import copies
 from zumolib.runbooks.troubles import TROUBLES
 
@@ -108,3 +109,16 @@ def test_read_only_lets_it_look_and_not_act(tmp_path: Path, monkeypatch: pytest.
     assert done.exit_code == 1
     assert "ZUMO_READ_ONLY" in done.output
     assert list(tmp_path.rglob("*.ipynb")) == []
+
+
+def test_what_a_run_printed_and_why_it_ended_show_no_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    source = "print('password=hunter2')\nraise ValueError('redis://:hunter2@h does not answer')"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    ran = copies.run(path, conf())
+    assert ran.failure == "ValueError: redis://:***@h does not answer"
+    [cell] = nbformat.read(path, as_version=4).cells
+    stream, error = cell.outputs
+    assert stream.text == "password=***\n"
+    assert error.evalue == "redis://:***@h does not answer"
+    assert "hunter2" not in "".join(line for line in error.traceback if "does not answer" in line[-80:])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from zumolib.cli.effects import reads, writes
-from zumolib.cli.output import as_json, dump, plain, say, table
+from zumolib.cli.output import as_json, dump, masked_keys, plain, say, table
+from zumolib.masking import mask_value
 
 
 @click.group()
@@ -50,7 +51,8 @@ def list_(code: bool, as_json: bool) -> None:
 
     rows = beat.code_rows(app) if code else beat.rows(app)
     if as_json:
-        dump(rows)
+        keys = masked_keys()
+        dump([row | {"kwargs": mask_value(row["kwargs"], keys)} for row in rows])
         return
     if not rows:
         click.echo("no entries in the database; `zumo schedule install` puts them there")
@@ -74,6 +76,9 @@ def drift(as_json: bool) -> None:
     from zumolib import beat
 
     found = [asdict(difference) for difference in beat.drift()]
+    for row in found:
+        if row["field"] == "kwargs":
+            row |= mask_value({side: row[side] for side in ("code", "database")}, masked_keys())
     if as_json:
         dump(found)
     elif not found:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zumolib.conf import conf
 from zumolib.control import remote
 from zumolib.errors import InputError
 from zumolib.signatures import Parameter, describe, first_line
@@ -82,7 +83,7 @@ def _task(app: Celery, name: str, workers: tuple[str, ...], told: Mapping[str, A
         parameters = None if listed is None else tuple(Parameter(**p) for p in listed)
         doc = str(told.get("doc") or "")
     else:
-        parameters = describe(local.run) if local is not None else None
+        parameters = describe(local.run, conf().ZUMO_MASKED_KEYS) if local is not None else None
         doc = first_line(local.run) if local is not None else ""
     queue = str(app.amqp.router.route({}, name)["queue"].name)
     return Task(name, parameters, doc, workers, queue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,8 @@ class Followed:
 
     id: str
     state: str
-    result: Any  # or the exception; None while there is none
-    traceback: str | None
+    result: Any = field(repr=False)  # or the exception; None while there is none
+    traceback: str | None  # masked
     changes: tuple[Change, ...]
     ready: bool
 
@@ -99,4 +99,5 @@ def follow(
         note(state)
         if state not in READY_STATES:
             return Followed(task_id, state, None, None, tuple(changes), ready=False)
-        return Followed(task_id, state, result.result, result.traceback, tuple(changes), ready=True)
+        trace = mask_text(result.traceback, conf().ZUMO_MASKED_KEYS) if result.traceback else None
+        return Followed(task_id, state, result.result, trace, tuple(changes), ready=True)

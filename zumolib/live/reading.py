@@ -122,7 +122,7 @@ class Reader:
             self.lost.pop(name, None)
         except ZumoError as error:
             self._kept[name] = None
-            self.lost[name] = str(error)
+            self.lost[name] = hide(error)
         except Exception as error:  # noqa: BLE001 - a view goes on whatever a driver raises
             self._kept[name] = None
             self.lost[name] = hide(f"{type(error).__name__}: {error}")

@@ -7,7 +7,8 @@ Pure functions, given the keys (``ZUMO_MASKED_KEYS``), whose time is linear in w
 - :mod:`~zumolib.masking.shapes`  what is secret by its form: a URL's password, a bearer token, a private key,
 - :mod:`~zumolib.masking.values`  both, in plain data and in calls,
 - :mod:`~zumolib.masking.table`   both, in recorded events,
-- :mod:`~zumolib.masking.log`     both, in what a process logs.
+- :mod:`~zumolib.masking.log`     both, in what a process logs,
+- :mod:`~zumolib.masking.notebook`  both, in what the cells of a notebook printed, and in their errors.
 
 In doubt more is hidden, never less. Without keys nothing is.
 """

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from zumolib import light
 from zumolib.conf import PROJECT, Conf, child_environment, person
 from zumolib.errors import InputError, ReportError
+from zumolib.masking import mask_text
+from zumolib.masking.notebook import mask_outputs
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -136,8 +138,10 @@ def run(path: Path, conf: Conf) -> Ran:
         failure = f"a cell took longer than {CELL_SECONDS} s and was stopped"
     except (DeadKernelError, RuntimeError) as error:
         failure = f"the kernel did not start, or ended: {error}"
+    keys = conf.ZUMO_MASKED_KEYS
+    mask_outputs(notebook, keys)
     _write(notebook, path)
-    return Ran(path, tuple(_verdicts(notebook)), failure)
+    return Ran(path, tuple(_verdicts(notebook)), mask_text(failure, keys))
 
 
 def _with(source: str, values: Mapping[str, Any]) -> str:

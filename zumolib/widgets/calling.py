@@ -77,7 +77,7 @@ class Call(Panel):
             try:
                 found = catalog.tasks(self.app)
             except BrokerError as error:
-                return catalog.here(self.app), str(error)
+                return catalog.here(self.app), markup.reason(error)
             if found:
                 return found, ""
             return catalog.here(self.app), "no worker replied; these are the tasks that this notebook knows"

@@ -10,7 +10,6 @@ import ipywidgets as w
 
 from zumolib import control
 from zumolib.control.following import Change, Followed
-from zumolib.errors import ZumoError
 from zumolib.figures import theme
 from zumolib.figures.words import duration
 from zumolib.widgets import background, markup
@@ -84,8 +83,7 @@ class Following:
         self._result.value = markup.element(kind, said, limit=RESULT) + more
 
     def _failed(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, ZumoError) else f"{type(error).__name__}: {error}"
-        self._result.value = markup.element("problem", text, limit=1_000)
+        self._result.value = markup.element("problem", markup.reason(error), limit=1_000)
         self.box.children = (self._steps, self._result)
 
     def _draw(self) -> None:

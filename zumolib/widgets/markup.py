@@ -8,8 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from zumolib.conf import conf
+from zumolib.errors import ZumoError
 from zumolib.figures.tables import Table, table
 from zumolib.figures.words import duration, number
+from zumolib.masking import mask_text
 
 LONGEST = 300  # characters of one value that are shown
 ROWS = 20  # rows of a table that is not interactive
@@ -23,6 +26,12 @@ def plain(value: object, limit: int = LONGEST) -> str:
     whole = str(value)
     text = _UNSEEN.sub(_picture, whole[:limit])
     return text if len(whole) <= limit else f"{text}… (cut, {len(whole):,} characters)"
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, without what must not be seen; its kind as well where it is not one of ours."""
+    text = str(error) if isinstance(error, ZumoError) else f"{type(error).__name__}: {error}"
+    return mask_text(text, conf().ZUMO_MASKED_KEYS)
 
 
 def sentence(text: str, target: str = "") -> str:

@@ -71,7 +71,7 @@ class Outcome:
 
     def _not_taken_back(self, error: Exception) -> None:
         self._undo.disabled = isinstance(error, ControlError)
-        self._trouble.value = markup.element("problem", f"not undone: {error}", limit=1_000)
+        self._trouble.value = markup.element("problem", f"not undone: {markup.reason(error)}", limit=1_000)
 
 
 def page(receipt: Receipt, *, zone: str) -> str:

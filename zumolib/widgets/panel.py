@@ -228,7 +228,8 @@ class Panel:
                 raise Unfilled(self.form.missing or "; ".join(marked))
             plan = self._planner(values)
         except ZumoError as error:
-            html, text = markup.element("hint", error, limit=1_000), markup.plain(error, 1_000)
+            why = markup.reason(error)
+            html, text = markup.element("hint", why, limit=1_000), markup.plain(why, 1_000)
         else:
             html, text = self.preview.static(plan)
         note = f"Not done: {self._forbidden}" if self._forbidden else ""
@@ -274,13 +275,11 @@ class Panel:
         if isinstance(error, Empty):
             self._say("", "")
         elif isinstance(error, Unfilled):
-            self._say("hint", str(error))
+            self._say("hint", markup.reason(error))
         elif isinstance(error, InputError) and self.form.blame(error, self._hints):
             self._say("hint", "Correct what is marked.")
-        elif isinstance(error, ZumoError):
-            self._say("problem", str(error))
         else:
-            self._say("problem", f"{type(error).__name__}: {error}")
+            self._say("problem", markup.reason(error))
 
     def _done(self, receipt: Receipt, plan: Plan) -> None:
         self._end()

@@ -111,3 +111,14 @@ def test_moments_are_utc_where_they_name_no_zone() -> None:
     assert duration.moment("2026-11-22T10:00+02:00", "--eta") == datetime(2026, 11, 22, 8, tzinfo=UTC)
     with pytest.raises(InputError, match="--eta 'noon' is no time"):
         duration.moment("noon", "--eta")
+
+
+def test_defaults_show_no_secrets() -> None:
+    def function(
+        user: str = "ann", token: str = "hunter2", pin: int | None = None, otp: str = "",
+        broker: str = "amqp://u:hunter2@h",
+    ) -> None: ...  # fmt: skip
+
+    defaults = [p.default for p in describe(function) or ()]
+    assert defaults == ["'ann'", "'***'", "None", "''", "'amqp://u:***@h'"]
+    assert [p.default for p in describe(function, ("user",)) or ()][:2] == ["'***'", "'hunter2'"]

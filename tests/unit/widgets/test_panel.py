@@ -34,6 +34,8 @@ class Counting(Panel):
                 raise BrokerError("the <b>broker</b> does not answer; start it")
             if values["number"] == 98:
                 raise RuntimeError("a bug")
+            if values["number"] == 97:
+                raise RuntimeError("no answer of amqp://u:hunter2@h")
             names = [f"n{n}" for n in range(values["number"])] if self.there is None else self.there
             self.made.append(count(self.app, names, breaks_at=breaks_at))
             return self.made[-1]
@@ -101,6 +103,7 @@ WRONG = [
     ("101", "number=101: 100 at most", "Correct what is marked"),
     ("99", "", "the &lt;b&gt;broker&lt;/b&gt; does not answer"),
     ("98", "", "RuntimeError: a bug"),
+    ("97", "", "RuntimeError: no answer of amqp://u:***@h"),
     ("0", "", "Nothing to do: count 0 names"),
 ]
 
