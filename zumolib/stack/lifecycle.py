@@ -24,6 +24,7 @@ from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
 from zumolib.vitals import database as vital_database
 from zumolib.vitals import questions
+from zumolib.vitals.answer import FAILING
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
@@ -242,6 +243,9 @@ def status() -> dict[str, Any]:
     supervisor = Supervisor(conf.ZUMO_HOME, plan) if plan else None
     running = supervisor is not None and supervisor.pid() is not None
     services = supervisor.services() if supervisor and running else []
+    health = questions.all_questions(own=own)
+    # Who does not answer one question is not waited for with the next.
+    broker_answers = all(answer.state != FAILING for answer in health if answer.id == "broker")
     left_behind = 0 if running else len(orphans.processes(conf.ZUMO_HOME))
     return {
         "running": running,
@@ -263,9 +267,9 @@ def status() -> dict[str, Any]:
             if own or service.name in WATCHING
         ],
         "watches_only": not own,
-        "health": [asdict(answer) for answer in questions.all_questions(own=own)],
+        "health": [asdict(answer) for answer in health],
         "beat": _beat() if own else None,
-        "queues": _ready(conf) if running else None,
+        "queues": _ready(conf) if running and broker_answers else None,
         "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
         "history": asdict(soundness.look(conf.history)),
     }
@@ -303,7 +307,7 @@ def _ready(conf: Conf) -> dict[str, int] | None:
     if not conf.broker_is_redis:
         return None
     names = ("default", "emails", "payments", "analytics", "notifications", "hr", "ats", "celery")
-    client = redis.Redis.from_url(conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1)
+    client = redis.Redis.from_url(conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
     try:
         pipe = client.pipeline(transaction=False)
         for name in names:
