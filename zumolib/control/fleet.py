@@ -192,7 +192,7 @@ def arguments_text(app: Celery, name: str, args: Any, kwargs: Any, limit: int = 
     parts = [repr(value) for value in shown] + [
         f"{key}={value!r}" if key else repr(value) for key, value in shown_named.items()
     ]
-    text = ", ".join(parts)
+    text = mask_text(", ".join(parts), keys)  # what is no plain data may show a secret in its representation
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 

@@ -10,7 +10,7 @@ import re
 
 _SPACE = re.compile(r"\s*")
 _BLANK = re.compile(r"[ \t]*")
-_QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>\\*['\"])")
+_QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>'''|\"\"\"|\\*['\"])")
 _MARKS = re.compile(r"(?P<slashes>(?<!\\)\\*)(?P<quote>['\"])|[()\[\]{}]")
 _CLOSING = re.compile(r"\s*(?:[)\]},:;>]|\\*['\"]|\.{3}|…|\Z)")
 # A quote that ends what a value stands in: what follows it is punctuation, or nothing.
@@ -20,6 +20,7 @@ _WORD_STOP = re.compile(
 )
 _LINE_STOP = re.compile(
     rf"""(?P<newline>[\r\n]+|(?<!\\)(?:\\+[rn])+)|{_ENCLOSING}
+    |(?P<opening>(?<=\w)[(\[])
     |,(?=\s*(?:[\w.\-]{{1,80}}\s*[=:](?!//)|\\*['"]))|[)\]}}](?=\s*(?:[,;)\]}}'"]|\Z))""",
     re.VERBOSE,
 )
@@ -105,6 +106,9 @@ def line(text: str, at: int, column: int) -> int:
     place = _nested(text, at) if text[at : at + 1] in ("(", "[", "{") else at
     listed = None  # whether nothing but the sign of a block stands beside the name
     while (stop := stops.search(text, place)) is not None:
+        if stop.groupdict().get("opening"):  # of a call or an item
+            place = _nested(text, stop.start(), _line_end(text, stop.start()))
+            continue
         if stop["newline"] is None:
             return stop.start()
         if listed is None:
@@ -132,27 +136,42 @@ def _bare(text: str, at: int, stops: re.Pattern[str]) -> int:
     return len(text)
 
 
-def _nested(text: str, at: int) -> int:
-    """Behind the bracket that closes the one which opens here."""
+def _line_end(text: str, at: int) -> int:
+    found = _LINE_END.search(text, at)
+    return found.start() if found else len(text)
+
+
+def _nested(text: str, at: int, end: int | None = None) -> int:
+    """Behind the bracket that closes the one which opens here, at `end` at most."""
+    end = len(text) if end is None else end
     depth, place = 0, at
-    while (mark := _MARKS.search(text, place)) is not None:
+    while (mark := _MARKS.search(text, place, end)) is not None:
         place = mark.end()
         if mark["quote"]:
-            place = _string(text, place, mark[0])
+            place = min(_string(text, place, mark[0]), end)
         elif mark[0] in "([{":
             depth += 1
         else:
             depth -= 1
             if depth == 0:
                 return place
-    return len(text)
+    return end
 
 
 def _string(text: str, at: int, quote: str) -> int:
     """Behind the string whose first letter stands here and which `quote` opened."""
+    if len(quote) == 3 and quote[0] == quote[-1]:  # three quotes
+        end = text.find(quote, at)
+        return len(text) if end < 0 else end + len(quote)
+    doubled = -1  # where the second of two quotes stands, which are one in YAML, SQL and CSV
     for found in _CLOSERS[quote[-1]].finditer(text, at):
+        if found.start() == doubled:
+            continue
         # With more backslashes than the opening one it may belong to the string, in whatever the text was put.
         if len(found[0]) == len(quote):
+            if quote in "'\"" and text[found.end() : found.end() + 1] == quote:
+                doubled = found.end()
+                continue
             return found.end()
         if len(found[0]) < len(quote):  # what holds this string ends, so this one was cut
             return found.start()

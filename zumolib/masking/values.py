@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from zumolib.masking import beside
 from zumolib.masking.keys import KEYS, masked
 from zumolib.masking.shapes import MASK
 from zumolib.masking.text import mask_text
 
 DEEPEST = 50
 """What is nested deeper than this is hidden whole."""
-
-_VALUE_FIELDS = ("value", "val", "content")
-_NAME_FIELDS = ("name", "key", "field", "header")
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class _Walk:
             named = self._names_secret(value)
             return {
                 key: MASK
-                if self._hides(key) or (named and key in _VALUE_FIELDS)
+                if self._hides(key) or (named and key in beside.VALUES)
                 else self.value(inner, depth)
                 for key, inner in value.items()
             }
@@ -99,7 +97,10 @@ class _Walk:
         return isinstance(key, str | tuple) and masked(str(key), self.keys)
 
     def _names_secret(self, value: Mapping[Any, Any]) -> bool:
-        return any(self._hides(value.get(field)) for field in _NAME_FIELDS)
+        return any(
+            self._hides(tuple(name) if field == "loc" and isinstance(name, list) else name)
+            for field, name in ((field, value.get(field)) for field in beside.NAMES)
+        )
 
     def _follows_flag(self, value: Sequence[Any], at: int) -> bool:
         """Whether this element is the second of a pair, or what follows a flag, whose name is masked."""
