@@ -25,7 +25,9 @@ _NAMED = re.compile(
 _OTHER = re.compile(r"[{}()<>\[\]]|(?:\n|\\n)\s*-\s")  # here another record begins, or this one ends
 # What a validator says of a field: its place on one line, then what it was given.
 _GIVEN = "input_value"
-_PLACE = re.compile(r"(?:\A|[\r\n]|\\n)(?P<name>[\w.\-]{1,100})(?:\r?\n|\\n) {2}(?:(?!\\n)[^\r\n]){0,400}\Z")
+_PLACE = re.compile(
+    r"(?:\A|[\r\n]|\\{1,8}n)(?P<name>[\w.\-]{1,100})(?:\r?\n|\\{1,8}n) {2}(?:(?!\\n)[^\r\n]){0,400}\Z"
+)
 
 
 def names_secret(text: str, field: str, name: int, value: int, keys: tuple[str, ...]) -> bool:

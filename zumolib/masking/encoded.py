@@ -8,9 +8,12 @@ from zumolib.masking.keys import masked
 from zumolib.masking.shapes import MASK
 
 _TAG = re.compile(
-    r"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>]{0,200})?>(?P<inner>\s*<!\[CDATA\[[^<\]]*\]\]>\s*|[^<]+)(?=</)"
+    r"""<(?P<name>[\w:.\-]{1,80})(?:\s[^<>]{0,200})?>
+    (?:(?P<inner>\s*<!\[CDATA\[[^<\]]*(?:\]\]>\s*(?=</)|\]{0,2}>?['")}\s]{0,9}\Z)|[^<]+(?=</))
+    |(?<=\w>)(?P<cut>[^<\s'"][^<]*<?['")\]}\s]{0,9}\Z))""",
+    re.VERBOSE,
 )
-_LINE = r"(?:\r?\n|\\r\\n|\\n)"
+_LINE = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)"
 _PART = re.compile(
     rf"""\bname=(?P<quote>\\*")(?P<name>[^"\\\r\n]{{1,200}})(?P=quote)(?:(?!\\[rn])[^\r\n]){{0,200}}
     (?:{_LINE}(?:(?!\\[rn])[^\r\n]){{1,200}}){{0,4}}{_LINE}{_LINE}(?P<inner>(?:(?!{_LINE}--)[\s\S])*)""",
@@ -36,9 +39,10 @@ def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
 
     def hidden(found: re.Match[str]) -> str:
         name = found["name"].rpartition(":")[2]
-        return found[0].removesuffix(found["inner"]) + MASK if masked(name, keys) else found[0]
+        inner = found["inner"] or found.groupdict().get("cut") or ""
+        return found[0].removesuffix(inner) + MASK if masked(name, keys) else found[0]
 
-    if "</" in text:
+    if "<" in text and ">" in text:
         text = _TAG.sub(hidden, text)
     if "name=" in text:
         text = _PART.sub(hidden, text)
@@ -48,7 +52,8 @@ def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
 
 
 def _mask_queries(text: str, keys: tuple[str, ...]) -> str:
-    parts, done = [], 0
+    parts: list[str] = []
+    done = 0
     for found in _NAME.finditer(text):
         if found.start() < done or not masked(found["name"], keys):
             continue

@@ -10,6 +10,7 @@ import re
 
 _SPACE = re.compile(r"\s*")
 _BLANK = re.compile(r"[ \t]*")
+_INDENT = re.compile(r"[ \t\-]*")
 _QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>'''|\"\"\"|\\*['\"])")
 _MARKS = re.compile(r"(?P<slashes>(?<!\\)\\*)(?P<quote>['\"])|[()\[\]{}]")
 _CLOSING = re.compile(r"\s*(?:[)\]},:;>]|\\*['\"]|\.{3}|…|\Z)")
@@ -74,6 +75,13 @@ def column(text: str, at: int) -> int:
     return at - max((place + length for place, length in found if place >= 0), default=least)
 
 
+def indentation(text: str, at: int) -> int:
+    """How far the first word of the line of this place is from the line's start; signs of a list do not count."""
+    start = at - column(text, at)
+    found = _INDENT.match(text, start, at)
+    return found.end() - start if found else 0
+
+
 def value(text: str, at: int) -> int:
     """The end of the value that begins here: a string, a container, an object's representation, a word."""
     found = _QUOTED.match(text, at)
@@ -96,12 +104,14 @@ def element(text: str, at: int) -> int:
     return _bare(text, at, _ELEMENT_STOP)
 
 
-def line(text: str, at: int, column: int) -> int:
+def line(text: str, at: int, name: int) -> int:
     """The end of a value without quotes that goes on to the end of its line.
 
-    What stands further to the right than `column` on the lines below belongs to it, as do the entries of a
-    list when nothing else stands beside the name.
+    What stands further to the right than its name on the lines below belongs to it. When nothing stands beside
+    the name, what is further to the right than the line does, as do the entries of a list: a block may be
+    quoted behind other words, ``ValueError: tokens:``.
     """
+    right = column(text, name)
     stops = _LINE_END if _SCHEME.match(text, at) else _LINE_STOP
     place = _nested(text, at) if text[at : at + 1] in ("(", "[", "{") else at
     listed = None  # whether nothing but the sign of a block stands beside the name
@@ -113,11 +123,12 @@ def line(text: str, at: int, column: int) -> int:
             return stop.start()
         if listed is None:
             listed = not text[at : stop.start()].strip("|>+-0123456789 \t")
+            right = min(right, indentation(text, name)) if listed else right
         following = _NEXT_LINE.match(text, stop.end())
         if following is None or following.end() == len(text):
             return stop.start()
-        further = len(following["indent"]) > column
-        item = listed and following["first"] == "-" and len(following["indent"]) >= column
+        further = len(following["indent"]) > right
+        item = listed and following["first"] == "-" and len(following["indent"]) >= right
         blank = following["first"] is None
         escaped = stop["newline"][0] == "\\"
         goes_on = escaped and _NEW_FIELD.match(text, following.end("indent")) is None
@@ -169,7 +180,7 @@ def _string(text: str, at: int, quote: str) -> int:
             continue
         # With more backslashes than the opening one it may belong to the string, in whatever the text was put.
         if len(found[0]) == len(quote):
-            if quote in "'\"" and text[found.end() : found.end() + 1] == quote:
+            if text.startswith(quote, found.end()):
                 doubled = found.end()
                 continue
             return found.end()

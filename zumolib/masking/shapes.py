@@ -11,7 +11,7 @@ MASK = "***"
 # An authority may hold what should have been escaped, so a URL goes on to white space, a quote or the next one.
 _URL = re.compile(
     r"(?<![a-zA-Z0-9+.\-])[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://[^\s'\"<>\\]+"
-    r"(?:['\"<>][^\s'\"<>\\,:;)\]}][^\s'\"<>\\]{0,80}@[^\s'\"<>\\]+)?"
+    r"(?:['\"<>][^\s'\"<>\\,:;)\]}][^\s'\"<>\\]{0,80}@[^\s'\"<>\\]*)?"
 )
 _ENCODED_URL = re.compile(
     r"""(%(?:25)*3[aA]%(?:25)*2[fF]%(?:25)*2[fF](?:(?!%(?:25)*(?:3[aA]|40))[^\s'"<>]){0,200}%(?:25)*3[aA])
@@ -19,7 +19,7 @@ _ENCODED_URL = re.compile(
     re.VERBOSE,
 )
 _LOGIN = re.compile(
-    r"(?<![:/])(//[^\s/:@'\"<>\\]{0,80}:)[^\s@'\"<>\\/]{1,200}@(?=[\w\[])"
+    r"(?<![:/])(//[^\s/:@'\"<>\\]{0,80}:)[^\s@'\"<>\\/]{1,200}@(?=[\w\[]|\W*\Z)"
 )  # of a URL without its scheme
 _BETWEEN = re.compile(r"([;,|](?=[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://))")  # several brokers in one setting
 _PORT = re.compile(r"[^/?#:@]*(?::\d{0,5})?(?=[/?#]|\Z)|\[[0-9a-fA-F:.]+\](?::\d{0,5})?(?=[/?#]|\Z)")

@@ -155,7 +155,7 @@ def _name(text: str, least: int, end: int, words: int) -> int:
             at -= 1
         broken = at and text[at - 1] == "\\" and text[at : at + 1] in ("n", "r", "t")  # a line's end, escaped
         at += bool(broken)
-        if at >= last:
+        if not text[at:last].strip("_.-"):  # none, or the sign of a list
             break
         if broken:
             return at
@@ -214,7 +214,7 @@ def _under_bare(text: str, joint: re.Match[str], end: int, name: int) -> tuple[i
     if not spaced and text[start : start + 1] == "<":
         return start, extent.value(text, start), MASK
     whole = spaced or _SCHEME.match(text, start) is not None
-    stop = extent.line(text, start, extent.column(text, name)) if whole else extent.word(text, start)
+    stop = extent.line(text, start, name) if whole else extent.word(text, start)
     return start, stop, MASK if stop > start else ""
 
 
