@@ -125,9 +125,9 @@ def _scrub_aside(root: Path, keys: tuple[str, ...]) -> int:
     def hidden(line: str) -> str:
         nonlocal changed
         kept = json.loads(line)
-        shown = mask_text(kept["raw"], keys)
-        changed += shown != kept["raw"]
-        return json.dumps(kept | {"raw": shown})
+        shown = kept | {name: mask_text(kept[name], keys) for name in ("raw", "reason")}
+        changed += shown != kept
+        return json.dumps(shown)
 
     for path in aside.files(root):
         aside.rewrite(path, hidden)

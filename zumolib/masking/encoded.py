@@ -13,6 +13,7 @@ _TAG = re.compile(
     |(?<=\w>)(?P<cut>[^<\s'"][^<]*<?['")\]}\s]{0,9}\Z))""",
     re.VERBOSE,
 )
+_BEFORE_TAG = re.compile(r"(?<![\w/])")
 _LINE = r"(?:\r?\n|(?:\\{1,8}r)?\\{1,8}n)"
 _PART = re.compile(
     rf"""\bname=(?P<quote>\\*")(?P<name>[^"\\\r\n]{{1,200}})(?P=quote)(?:(?!\\[rn])[^\r\n]){{0,200}}
@@ -39,8 +40,10 @@ def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
 
     def hidden(found: re.Match[str]) -> str:
         name = found["name"].rpartition(":")[2]
-        inner = found["inner"] or found.groupdict().get("cut") or ""
-        return found[0].removesuffix(inner) + MASK if masked(name, keys) else found[0]
+        inner = found["inner"]
+        if inner is None:  # cut, unless it is a part of a route or a group of a regular expression
+            inner = found["cut"] if _BEFORE_TAG.match(found.string, found.start()) else ""
+        return found[0].removesuffix(inner) + MASK if inner and masked(name, keys) else found[0]
 
     if "<" in text and ">" in text:
         text = _TAG.sub(hidden, text)

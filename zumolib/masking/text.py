@@ -102,7 +102,7 @@ def _value(text: str, joint: re.Match[str], done: int, keys: tuple[str, ...]) ->
         return None
     if last == "]" and sign[0] == "=":
         return _subscript(text, joint, end, done, keys)
-    if last == "`":
+    if last == "`" and sign[0] != ":":
         end -= 1
     blank = sign[0] in " \t"
     name = _name(text, max(done, end - LIMIT - 1), end, words=2 if blank or sign == ":" else 1)
