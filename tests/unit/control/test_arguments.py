@@ -19,7 +19,7 @@ class Key:
 def app() -> Celery:
     made = Celery("some", set_as_current=False)
 
-    @made.task(name="login")
+    @made.task(name="arguments.login", shared=False)
     def login(user: str, password: str, n: int = 0) -> None: ...
 
     made.finalize()
@@ -38,9 +38,9 @@ SHOWN: list[tuple[Any, Any, str]] = [
 
 @pytest.mark.parametrize(("args", "kwargs", "shown"), SHOWN)
 def test_arguments_show_no_secret(app: Celery, args: Any, kwargs: Any, shown: str) -> None:
-    assert fleet.arguments_text(app, "login", args, kwargs) == shown
+    assert fleet.arguments_text(app, "arguments.login", args, kwargs) == shown
 
 
 def test_what_waits_in_a_queue_is_masked_by_position_too(app: Celery) -> None:
-    assert fleet.representation(app, "login", "('ann', 'hunter2')", "{}") == "('ann', '***')"
+    assert fleet.representation(app, "arguments.login", "('ann', 'hunter2')", "{}") == "('ann', '***')"
     assert fleet.representation(app, "other", "('ann', 'hunter2')", "{}") == "('ann', 'hunter2')"
