@@ -136,7 +136,16 @@ def test_a_log_shows_no_secret() -> None:
     assert "plain 5" in said
 
 
-def test_a_record_that_cannot_be_shown_stays_the_handlers_matter() -> None:
-    record = logging.LogRecord("some", logging.INFO, "f", 1, "%s", (Unshowable(),), None)
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("got %s", (Unshowable(),), "got %s (cannot be shown: RuntimeError)"),
+        ("got %d", ("password=hunter2",), "got %d (cannot be shown: TypeError)"),
+        (Unshowable(), (), "Unshowable (cannot be shown: RuntimeError)"),
+    ],
+)
+def test_a_record_that_cannot_be_shown_shows_no_arguments(message: Any, arguments: Any, shown: str) -> None:
+    """Logging itself would write them to stderr."""
+    record = logging.LogRecord("some", logging.INFO, "f", 1, message, arguments, None)
     assert Masking(KEYS).filter(record)
-    assert record.args
+    assert record.getMessage() == shown
