@@ -325,7 +325,8 @@ def read(**overrides: Any) -> Conf:
         reason = reason[:1].lower() + reason[1:]
         default = Conf.model_fields[name].get_default(call_default_factory=True, validated_data={})
         remedy = f"unset {name} to use {hide(default)!r}" if default else f"unset {name} to do without"
-        raise ConfError(f"{name}={hide(first['input'])!r}: {reason}; or {remedy}") from None
+        shown = MASK if masked(name) and "://" not in str(first["input"]) else hide(first["input"])
+        raise ConfError(f"{name}={shown!r}: {reason}; or {remedy}") from None
 
 
 @cache

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from zumolib import columns
 from zumolib.columns import Message, Refused
-from zumolib.masking import Hidden
+from zumolib.masking import Hidden, mask_text
 from zumolib.masking.table import mask_raw, mask_table
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,11 @@ class Held:
         try:
             found = columns.find(messages)
             hidden = mask_table(found.table, self.keys, self.arguments)
-            refused = [Refused(mask_raw(raw, self.keys), reason) for raw, reason in found.refused]
+            refused = [
+                # A reason may quote what could not be read.
+                Refused(mask_raw(raw, self.keys), mask_text(reason, self.keys))
+                for raw, reason in found.refused
+            ]
         except Exception as error:
             # Whatever a sender finds that we did not think of: it costs its own message and no other one.
             if len(messages) == 1:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,9 +45,21 @@ def test_a_wrong_value_names_variable_value_and_remedy(
     assert "\n" not in message
 
 
-def test_a_password_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CELERY_BROKER_URL", "htp://user:hush@h")
-    with pytest.raises(ConfError, match=r"htp://user:\*\*\*@h"):
+# variable, wrong value, what is shown of it
+SECRET = [
+    ("CELERY_BROKER_URL", "htp://user:hush@h", "htp://user:***@h"),
+    ("REDIS_URL", "redis//user:hush@h", "redis//user:***@h"),
+    ("DATABASE_URL", "host=h hush", "***"),
+    ("DATABASE_URL", "postgresql//user:hush@h/x", "***"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "shown"), SECRET)
+def test_a_password_is_not_in_the_message(
+    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfError, match=re.escape(f"{name}={shown!r}: ")):
         conf.read()
 
 

@@ -68,7 +68,7 @@ def history(tmp_path: Path) -> History:
         found.append_events([beat(number)])
     found.compact(LATER, at_once=True)
     found.append_events(secret_life(50) + life(51))
-    found.append_aside("salary=hunter2 and more", reason="no JSON", at=START)
+    found.append_aside("salary=hunter2 and more", reason="no salary=hunter2", at=START)
     return found
 
 

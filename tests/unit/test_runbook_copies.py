@@ -42,6 +42,13 @@ def test_the_copy_says_when_who_and_why_and_carries_nothing_from_before(tmp_path
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
 
 
+def test_a_reason_shows_no_secret(tmp_path: Path) -> None:
+    runbook = copies.find("beat-does-not-trigger")
+    path = copies.copy(runbook, reason="amqp://u:hunter2@h is down", parameters={}, at=AT, out=tmp_path)
+    assert "amqp://u:***@h is down" in path.read_text()
+    assert "hunter2" not in path.read_text()
+
+
 def test_parameters_are_set_with_their_types_and_comments_kept(tmp_path: Path) -> None:
     space: dict[str, Any] = {}
     source = next(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from zumolib.conf import conf
 from zumolib.control import remote
-from zumolib.masking import mask_call, mask_text
+from zumolib.masking import hidden_positions, mask_arguments, mask_call, mask_text
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -185,6 +185,8 @@ def snapshot(
 def arguments_text(app: Celery, name: str, args: Any, kwargs: Any, limit: int = 1_000) -> str:
     """Arguments of a task as one masked text, as in a call."""
     keys = conf().ZUMO_MASKED_KEYS
+    if isinstance(args, str):
+        return representation(app, name, args, kwargs)
     task = app.tasks.get(name)
     positional = args if isinstance(args, list | tuple) else [args] if args else []
     named = kwargs if isinstance(kwargs, dict) else {"": kwargs} if kwargs else {}
@@ -192,12 +194,15 @@ def arguments_text(app: Celery, name: str, args: Any, kwargs: Any, limit: int = 
     parts = [repr(value) for value in shown] + [
         f"{key}={value!r}" if key else repr(value) for key, value in shown_named.items()
     ]
-    text = ", ".join(parts)
+    text = mask_text(", ".join(parts), keys)  # what is no plain data may show a secret in its representation
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def representation(args: Any, kwargs: Any) -> str:
+def representation(app: Celery, name: str, args: Any, kwargs: Any) -> str:
     """Arguments that are known as representations only, as one masked text."""
     keys = conf().ZUMO_MASKED_KEYS
+    hidden = hidden_positions(getattr(app.tasks.get(name), "run", None), keys)
+    if hidden and args:
+        args = mask_arguments(str(args), hidden, keys)
     texts = [str(text) for text in (args, kwargs) if text not in (None, "", "()", "{}", "[]")]
     return mask_text(" ".join(texts), keys)

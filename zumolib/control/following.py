@@ -48,7 +48,7 @@ class Followed:
         keys = conf().ZUMO_MASKED_KEYS
         if isinstance(self.result, BaseException):
             return mask_text(f"{type(self.result).__name__}: {self.result}", keys)
-        return "" if self.result is None else repr(mask_value(self.result, keys))
+        return "" if self.result is None else mask_text(repr(mask_value(self.result, keys)), keys)
 
 
 def follow(

@@ -24,6 +24,7 @@ from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import HistoryError, InputError, ZumoError
 from zumolib.history import History
+from zumolib.masking import mask_text
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
@@ -197,7 +198,8 @@ def _again(
     queue = recorded if named and recorded else _origin(app, key, recorded)
     error = meta.get("result")
     text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
-    return Again(task_id, uuid(), str(name), tuple(args), dict(kwargs), queue, text[:300], source)
+    shown = mask_text(text, conf().ZUMO_MASKED_KEYS)[:300]
+    return Again(task_id, uuid(), str(name), tuple(args), dict(kwargs), queue, shown, source)
 
 
 def _failed(meta: Mapping[str, Any]) -> bool:

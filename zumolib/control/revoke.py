@@ -274,7 +274,7 @@ def candidates(
 
 def _lying_text(app: Celery, lying: peek.Lying) -> str:
     headers = lying.payload["headers"]
-    return fleet.representation(headers.get("argsrepr"), headers.get("kwargsrepr"))
+    return fleet.representation(app, lying.name, headers.get("argsrepr"), headers.get("kwargsrepr"))
 
 
 def _states(state: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -158,5 +158,5 @@ def _scrub_aside(root: Path, keys: tuple[str, ...]) -> int:
 def _hidden(line: str, keys: tuple[str, ...]) -> str:
     """One line of what is kept aside, its text masked; ValueError or the like for one that a crash cut."""
     kept = json.loads(line)
-    shown = mask_text(kept["raw"], keys)
-    return line if shown == kept["raw"] else json.dumps(kept | {"raw": shown})
+    shown = kept | {name: mask_text(kept[name], keys) for name in ("raw", "reason")}
+    return line if shown == kept else json.dumps(shown)

@@ -10,7 +10,8 @@ import re
 
 _SPACE = re.compile(r"\s*")
 _BLANK = re.compile(r"[ \t]*")
-_QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>\\*['\"])")
+_INDENT = re.compile(r"[ \t\-]*")
+_QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?P<quote>'''|\"\"\"|\\*['\"])")
 _MARKS = re.compile(r"(?P<slashes>(?<!\\)\\*)(?P<quote>['\"])|[()\[\]{}]")
 _CLOSING = re.compile(r"\s*(?:[)\]},:;>]|\\*['\"]|\.{3}|…|\Z)")
 # A quote that ends what a value stands in: what follows it is punctuation, or nothing.
@@ -20,6 +21,7 @@ _WORD_STOP = re.compile(
 )
 _LINE_STOP = re.compile(
     rf"""(?P<newline>[\r\n]+|(?<!\\)(?:\\+[rn])+)|{_ENCLOSING}
+    |(?P<opening>(?<=\w)[(\[])
     |,(?=\s*(?:[\w.\-]{{1,80}}\s*[=:](?!//)|\\*['"]))|[)\]}}](?=\s*(?:[,;)\]}}'"]|\Z))""",
     re.VERBOSE,
 )
@@ -73,6 +75,13 @@ def column(text: str, at: int) -> int:
     return at - max((place + length for place, length in found if place >= 0), default=least)
 
 
+def indentation(text: str, at: int) -> int:
+    """How far the first word of the line of this place is from the line's start; signs of a list do not count."""
+    start = at - column(text, at)
+    found = _INDENT.match(text, start, at)
+    return found.end() - start if found else 0
+
+
 def value(text: str, at: int) -> int:
     """The end of the value that begins here: a string, a container, an object's representation, a word."""
     found = _QUOTED.match(text, at)
@@ -95,25 +104,31 @@ def element(text: str, at: int) -> int:
     return _bare(text, at, _ELEMENT_STOP)
 
 
-def line(text: str, at: int, column: int) -> int:
+def line(text: str, at: int, name: int) -> int:
     """The end of a value without quotes that goes on to the end of its line.
 
-    What stands further to the right than `column` on the lines below belongs to it, as do the entries of a
-    list when nothing else stands beside the name.
+    What stands further to the right than its name on the lines below belongs to it. When nothing stands beside
+    the name, what is further to the right than the line does, as do the entries of a list: a block may be
+    quoted behind other words, ``ValueError: tokens:``.
     """
+    right = column(text, name)
     stops = _LINE_END if _SCHEME.match(text, at) else _LINE_STOP
     place = _nested(text, at) if text[at : at + 1] in ("(", "[", "{") else at
     listed = None  # whether nothing but the sign of a block stands beside the name
     while (stop := stops.search(text, place)) is not None:
+        if stop.groupdict().get("opening"):  # of a call or an item
+            place = _nested(text, stop.start(), _line_end(text, stop.start()))
+            continue
         if stop["newline"] is None:
             return stop.start()
         if listed is None:
             listed = not text[at : stop.start()].strip("|>+-0123456789 \t")
+            right = min(right, indentation(text, name)) if listed else right
         following = _NEXT_LINE.match(text, stop.end())
         if following is None or following.end() == len(text):
             return stop.start()
-        further = len(following["indent"]) > column
-        item = listed and following["first"] == "-" and len(following["indent"]) >= column
+        further = len(following["indent"]) > right
+        item = listed and following["first"] == "-" and len(following["indent"]) >= right
         blank = following["first"] is None
         escaped = stop["newline"][0] == "\\"
         goes_on = escaped and _NEW_FIELD.match(text, following.end("indent")) is None
@@ -132,27 +147,42 @@ def _bare(text: str, at: int, stops: re.Pattern[str]) -> int:
     return len(text)
 
 
-def _nested(text: str, at: int) -> int:
-    """Behind the bracket that closes the one which opens here."""
+def _line_end(text: str, at: int) -> int:
+    found = _LINE_END.search(text, at)
+    return found.start() if found else len(text)
+
+
+def _nested(text: str, at: int, end: int | None = None) -> int:
+    """Behind the bracket that closes the one which opens here, at `end` at most."""
+    end = len(text) if end is None else end
     depth, place = 0, at
-    while (mark := _MARKS.search(text, place)) is not None:
+    while (mark := _MARKS.search(text, place, end)) is not None:
         place = mark.end()
         if mark["quote"]:
-            place = _string(text, place, mark[0])
+            place = min(_string(text, place, mark[0]), end)
         elif mark[0] in "([{":
             depth += 1
         else:
             depth -= 1
             if depth == 0:
                 return place
-    return len(text)
+    return end
 
 
 def _string(text: str, at: int, quote: str) -> int:
     """Behind the string whose first letter stands here and which `quote` opened."""
+    if len(quote) == 3 and quote[0] == quote[-1]:  # three quotes
+        end = text.find(quote, at)
+        return len(text) if end < 0 else end + len(quote)
+    doubled = -1  # where the second of two quotes stands, which are one in YAML, SQL and CSV
     for found in _CLOSERS[quote[-1]].finditer(text, at):
+        if found.start() == doubled:
+            continue
         # With more backslashes than the opening one it may belong to the string, in whatever the text was put.
         if len(found[0]) == len(quote):
+            if text.startswith(quote, found.end()):
+                doubled = found.end()
+                continue
             return found.end()
         if len(found[0]) < len(quote):  # what holds this string ends, so this one was cut
             return found.start()

@@ -22,8 +22,11 @@ class Masking(logging.Filter):
             return True
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 - a wrong format or a broken __str__: the handler says so
-            return True
+        except Exception as error:  # noqa: BLE001 - a wrong format or a broken __str__
+            # The handler would write the arguments as they are.
+            what = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+            message = f"{what} (cannot be shown: {type(error).__name__})"
+            record.msg, record.args = message, ()
         shown = mask_text(message, self.keys)
         if shown != message:
             record.msg, record.args = shown, ()

@@ -9,9 +9,23 @@ import re
 MASK = "***"
 
 # An authority may hold what should have been escaped, so a URL goes on to white space, a quote or the next one.
-_URL = re.compile(r"(?<![a-zA-Z0-9+.\-])[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://[^\s'\"<>\\]+")
+_URL = re.compile(
+    r"(?<![a-zA-Z0-9+.\-])[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://[^\s'\"<>\\]+"
+    r"(?:['\"<>][^\s'\"<>\\,:;)\]}][^\s'\"<>\\]{0,80}@[^\s'\"<>\\]*)?"
+)
+_ENCODED_URL = re.compile(
+    r"""(%(?:25)*3[aA]%(?:25)*2[fF]%(?:25)*2[fF](?:(?!%(?:25)*(?:3[aA]|40))[^\s'"<>]){0,200}%(?:25)*3[aA])
+    [^\s'"<>]{0,300}?(?=%(?:25)*40)""",
+    re.VERBOSE,
+)
+_LOGIN = re.compile(
+    r"(?<![:/])(//[^\s/:@'\"<>\\]{0,80}:)[^\s@'\"<>\\/]{1,200}@(?=[\w\[]|\W*\Z)"
+)  # of a URL without its scheme
 _BETWEEN = re.compile(r"([;,|](?=[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://))")  # several brokers in one setting
 _PORT = re.compile(r"[^/?#:@]*(?::\d{0,5})?(?=[/?#]|\Z)|\[[0-9a-fA-F:.]+\](?::\d{0,5})?(?=[/?#]|\Z)")
+_PORTS = re.compile(
+    r"\d{0,5}(?:,[^:,]*(?::\d{0,5})?)*\W*"
+)  # of hosts parted by commas, in a sentence perhaps
 _BARE_USER = 20  # characters: a user name without a password is a token from this length on
 
 _BEARER = re.compile(r"\b(bearer\s{1,9})([\w.~+/=\-]{6,})", re.IGNORECASE)
@@ -20,8 +34,12 @@ _TOKENS = re.compile(
     r"""\beyJ[\w\-]{5,}\.[\w\-]+(?:\.[\w\-]*)?          # JSON Web Token
     | \bgh[pousr]_\w{20,} | \bgithub_pat_\w{20,} | \bglpat-[\w\-]{16,}
     | \bxox[abeoprs]-[\w\-]{10,} | \b[rs]k_(?:live|test)_\w{10,} | \bsk-[\w\-]{20,}
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
-    | -----BEGIN\ (?:[A-Z]+\ ){0,3}PRIVATE\ KEY-----(?:(?!-----END)[\s\S])*(?:-----END\ (?:[A-Z]+\ ){0,3}PRIVATE\ KEY-----)?
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b | \bSG\.[\w\-]{16,}\.[\w\-]{16,} | \bAIza[\w\-]{30,} | \bya29\.[\w\-]{16,}
+    | \bGOCSPX-[\w\-]{16,} | \bnpm_\w{20,} | \bpypi-[\w\-]{20,} | \bhv[sb]\.[\w\-]{16,} | \bdo[opr]_v1_\w{16,}
+    | \bhooks\.slack\.com/services/[\w/]+ | \bdiscord(?:app)?\.com/api/webhooks/[\w/\-]+ | \b\d{8,10}:AA[\w\-]{30,}
+    | \bhf_\w{20,} | \bwhsec_[\w+/=]{16,} | \bshp(?:at|ca|pa|ss)_\w{16,} | \bdjango-insecure-[^\s'"]{10,}
+    | -----BEGIN\ (?:[A-Z]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----(?:(?!-----END)[\s\S])*
+      (?:-----END\ (?:[A-Z]+\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----)?
     """,
     re.VERBOSE,
 )
@@ -41,9 +59,21 @@ _MARKS = (
         "k_test_",
         "sk-",
     ),
-    *("AKIA", "ASIA", "PRIVATE KEY"),
+    *("AKIA", "ASIA", "SG.", "AIza", "ya29.", "GOCSPX-", "npm_", "pypi-", "hvs.", "hvb.", "_v1_", "hf_"),
+    *(
+        "whsec_",
+        "shpat_",
+        "shpca_",
+        "shppa_",
+        "shpss_",
+        "django-insecure-",
+        "/services/",
+        "/webhooks/",
+        ":AA",
+        "PRIVATE KEY",
+    ),
 )
-TRACES = ("://", "bearer", "basic", *_MARKS)
+TRACES = ("//", "%3a", "%253", "%3d", "bearer", "basic", *_MARKS)
 """Letters, some of which every text with such a form has, in whatever case."""
 
 
@@ -51,6 +81,10 @@ def mask_shapes(text: str) -> str:
     """A text with each URL's password, bearer token, JSON Web Token, private key and the like hidden."""
     if "://" in text:
         text = _URL.sub(_without_password, text)
+    if "//" in text:
+        text = _LOGIN.sub(rf"\g<1>{MASK}@", text)
+    if "%" in text:
+        text = _ENCODED_URL.sub(rf"\g<1>{MASK}", text)
     lower = text.lower()
     if "bearer" in lower:
         text = _BEARER.sub(rf"\g<1>{MASK}", text)
@@ -75,12 +109,22 @@ def _authority(rest: str) -> str:
     unless what stands before the path is a host with its port.
     """
     last = rest.rfind("@")
-    if last < 0 or _PORT.match(rest):
+    if last < 0:
+        return _cut_authority(rest)
+    if _PORT.match(rest):
         return rest
     user, colon, _ = rest[:last].partition(":")
     if not colon:
         return f"{MASK}{rest[last:]}" if len(user) >= _BARE_USER else rest
     return f"{user}:{MASK}{rest[last:]}"
+
+
+def _cut_authority(rest: str) -> str:
+    """The same without an ``@``: what follows a colon is a port, or a password of which the rest was cut off."""
+    user, colon, tail = re.split("[/?#]", rest, maxsplit=1)[0].partition(":")
+    if not colon or user.startswith("[") or _PORTS.fullmatch(tail):
+        return rest
+    return f"{user}:{MASK}"
 
 
 def _without_login(found: re.Match[str]) -> str:

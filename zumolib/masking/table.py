@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -117,7 +118,7 @@ def _replaced(texts: pa.Array, where: pa.Array, new: Sequence[str | None]) -> pa
 def _any_of(keys: tuple[str, ...]) -> str:
     """Matches every text in which a masked name or the form of a secret may be, and few others."""
     names = [_traces(key) for key in keys if letters(key)]
-    return "|".join([*names, f"(?i:{'|'.join(TRACES)})", f"[^,:=]{{{LIMIT}}}"])
+    return "|".join([*names, f"(?i:{'|'.join(map(re.escape, TRACES))})", f"[^,:=]{{{LIMIT}}}"])
 
 
 def _traces(key: str) -> str:
@@ -128,4 +129,4 @@ def _traces(key: str) -> str:
     if key.startswith("*"):
         return f"(?i:{first}){rest}{ends}"
     # A word begins behind what is no letter, or with a capital.
-    return f"(?:(?:^|[^A-Za-z])(?i:{first})|{first.upper()}){rest}{ends}"
+    return f"(?:(?:^|[^A-Za-z]|\\\\[nrt])(?i:{first})|{first.upper()}){rest}{ends}"

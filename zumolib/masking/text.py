@@ -11,17 +11,27 @@ import re
 from collections.abc import Container, Sequence
 
 from zumolib.masking import extent
+from zumolib.masking.beside import names_secret
+from zumolib.masking.encoded import mask_encoded
 from zumolib.masking.keys import KEYS, LIMIT, masked
 from zumolib.masking.shapes import MASK, mask_shapes
 
-_JOINT = re.compile(r"=>|[:=,]|(?<![\w\-])--?[\w\-]{1,80}(?=[ \t])")
+# It begins with a set of letters, for which Python's search skips all others.
+_JOINT = re.compile(
+    r"""[:=,\-\ \tvV](?:(?<==)>|(?<=[:=,])
+    |(?<=-)(?<![\w\-]-)-?[\w\-]{1,80}(?=[ \t])
+    |(?<=\w[ \t])[ \t]{0,2}(?=\\*['"]\w{4})  # PASSWORD 'x', invalid token 'x'
+    |(?<=[vV])(?<!\w[vV])[aA][lL][uU][eE][sS](?=\s*\())""",
+    re.VERBOSE,
+)
+_VERBS = ("pass", "passes")  # pass 'x' on
+_QUOTES = "`'\"\\"
 _SCHEME = re.compile(r"(?:bearer|basic|digest|token|negotiate|oauth|hawk|aws4-hmac-sha256)\b", re.IGNORECASE)
 _OPENING = re.compile(r"\s*[(\[]\s*")
 _BETWEEN = re.compile(r"[\s,]*")
-_VALUE_OF = re.compile(r",\s*(?P<quote>\\*['\"])(?:value|val|content)(?P=quote)\s*:\s*", re.IGNORECASE)
 # An address whose password is hidden already, as our own errors and settings show it, says where something is.
 _HIDDEN_URL = re.compile(r"(?:\\*['\"])?[a-zA-Z][a-zA-Z0-9+.\-]{0,30}://[^\s'\"@]{0,200}\*{3}@")
-_TAG = re.compile(r"<(?P<name>[\w:.\-]{1,80})(?:\s[^<>]{0,200})?>(?P<inner>[^<]+)(?=</)")
+_NEXT_ROW = re.compile(r"\s*,\s*(?=\()")
 
 
 def mask_text(text: str, keys: Sequence[str] = KEYS) -> str:
@@ -47,9 +57,7 @@ def mask_text(text: str, keys: Sequence[str] = KEYS) -> str:
         parts += (text[done:start], shown)
         done = end
     text = "".join((*parts, text[done:])) if parts else text
-    if "</" in text:
-        text = _TAG.sub(lambda tag: _tag(tag, keys), text)
-    return mask_shapes(text)
+    return mask_shapes(mask_encoded(text, keys))
 
 
 def mask_arguments(text: str, hidden: Container[int], keys: Sequence[str] = KEYS) -> str:
@@ -85,25 +93,61 @@ def _value(text: str, joint: re.Match[str], done: int, keys: tuple[str, ...]) ->
     if sign[0] == "-":  # a flag of a command line
         return _flag(text, joint, keys)
     end = joint.start()
-    while end > done and text[end - 1] in " \t\r\n":
+    while end > done and text[end - 1].isspace():
         end -= 1
     last = text[end - 1 : end]
     if last and last in "'\"":
         return _under_quoted(text, joint, end, done, keys)
     if sign == ",":
         return None
-    if last == ")" and sign == "=":  # (column, column)=(value, value), as a database says it
-        opening = text.rfind("(", max(done, end - LIMIT), end)
-        if opening < 0 or not any(masked(name, keys) for name in text[opening + 1 : end - 1].split(",")):
-            return None
-        start = joint.end()
-        return (start, extent.value(text, start), f"({MASK})") if text[start : start + 1] == "(" else None
-    if sign == ":" and text.startswith("//", joint.end()):
+    if last == ")" and sign[0] in "=vV":  # (column, column)=(value, value), as a database says it
+        return _columns(text, joint, end, done, keys)
+    if sign[0] in "vV" or (sign == ":" and text.startswith("//", joint.end())):
         return None
-    name = _name(text, max(done, end - LIMIT - 1), end, words=2 if sign == ":" else 1)
-    if name == end or text[max(name - 2, 0) : name] == "//" or not masked(text[name:end], keys):
+    if last == "]" and sign[0] == "=":
+        return _subscript(text, joint, end, done, keys)
+    if last == "`" and sign[0] != ":":
+        end -= 1
+    blank = sign[0] in " \t"
+    name = _name(text, max(done, end - LIMIT - 1), end, words=2 if blank or sign == ":" else 1)
+    if (
+        name == end
+        or text[max(name - 2, 0) : name] == "//"
+        or (blank and text[name:end].lower().split()[-1] in _VERBS)
+    ):
         return None
-    return _under_bare(text, joint, end, name)
+    start = extent.after_blank(text, joint.end())
+    if masked(text[name:end], keys) or names_secret(text, text[name:end], name, start, keys):
+        return _under_bare(text, joint, end, name)
+    return None
+
+
+def _columns(
+    text: str, joint: re.Match[str], end: int, done: int, keys: tuple[str, ...]
+) -> tuple[int, int, str] | None:
+    """The values of columns of which one has a masked name; of all rows."""
+    opening = text.rfind("(", max(done, end - LIMIT), end)
+    if opening < 0 or not any(masked(name, keys) for name in text[opening + 1 : end - 1].split(",")):
+        return None
+    start = stop = extent.after_space(text, joint.end())
+    while text[stop : stop + 1] == "(":
+        stop = extent.value(text, stop)
+        following = _NEXT_ROW.match(text, stop)
+        stop = following.end() if following else stop
+    return (start, stop, f"({MASK})") if stop > start else None
+
+
+def _subscript(
+    text: str, joint: re.Match[str], end: int, done: int, keys: tuple[str, ...]
+) -> tuple[int, int, str] | None:
+    """The value of an item: ``d['password'] = x``, ``user[password]=x``, ``passwords[0]=x``."""
+    opening = text.rfind("[", max(done, end - LIMIT), end)
+    if opening < 0:
+        return None
+    inner = text[opening + 1 : end - 1].strip(_QUOTES)
+    if not inner or inner.isdigit():
+        inner = text[_name(text, max(done, opening - LIMIT), opening, words=1) : opening]
+    return _under_bare(text, joint, end, opening) if masked(inner, keys) else None
 
 
 def _name(text: str, least: int, end: int, words: int) -> int:
@@ -113,8 +157,12 @@ def _name(text: str, least: int, end: int, words: int) -> int:
         last = at
         while at > least and (text[at - 1].isalnum() or text[at - 1] in "_.-"):
             at -= 1
-        if at == last:
+        broken = at and text[at - 1] == "\\" and text[at : at + 1] in ("n", "r", "t")  # a line's end, escaped
+        at += bool(broken)
+        if not text[at:last].strip("_.-"):  # none, or the sign of a list
             break
+        if broken:
+            return at
         start = at
         while at > least and text[at - 1] in " \t" and start - at < 3:
             at -= 1
@@ -141,24 +189,21 @@ def _under_quoted(
         if too_long or not masked(name, keys):
             return None
         return _paired(text, joint, start - depth, name, mark)
-    if not too_long and not masked(name, keys):
-        return None
     start = extent.after_space(text, joint.end())
+    if not (too_long or masked(name, keys) or names_secret(text, name, first - len(name), start, keys)):
+        return None
     return start, extent.value(text, start), f"{mark}{MASK}{mark}"
 
 
 def _paired(
     text: str, joint: re.Match[str], opening: int, name: str, mark: str
 ) -> tuple[int, int, str] | None:
-    """The second of a pair ``("password", "x")``, what follows a flag in a list, or a field's ``value``."""
-    if (field := _VALUE_OF.match(text, joint.start())) is not None:
-        start = field.end()
-    else:
-        start = extent.after_space(text, joint.end())
-        before = text[max(opening - 40, 0) : max(opening, 0)].rstrip(" \t\r\nbBuUrR")
-        is_pair = before[-1:] in ("(", "[") and extent.closes(text, extent.element(text, start))
-        if not (is_pair or name.startswith("-")):
-            return None
+    """The second of a pair ``("password", "x")``, or what follows a flag in a list."""
+    start = extent.after_space(text, joint.end())
+    before = text[max(opening - 40, 0) : max(opening, 0)].rstrip(" \t\r\nbBuUrR")
+    is_pair = before[-1:] in ("(", "[") and extent.closes(text, extent.element(text, start))
+    if not (is_pair or name.startswith("-")):
+        return None
     own = extent.quoted(text, start) or mark
     end = extent.element(text, start)
     return (start, end, f"{own}{MASK}{own}") if end > start else None
@@ -170,8 +215,10 @@ def _under_bare(text: str, joint: re.Match[str], end: int, name: int) -> tuple[i
     start = extent.after_blank(text, joint.end())
     if (own := extent.quoted(text, start)) is not None and not extent.closes(text, start + len(own)):
         return start, extent.value(text, start), f"{own}{MASK}{own}"
+    if not spaced and text[start : start + 1] == "<":
+        return start, extent.value(text, start), MASK
     whole = spaced or _SCHEME.match(text, start) is not None
-    stop = extent.line(text, start, extent.column(text, name)) if whole else extent.word(text, start)
+    stop = extent.line(text, start, name) if whole else extent.word(text, start)
     return start, stop, MASK if stop > start else ""
 
 
@@ -184,8 +231,3 @@ def _flag(text: str, joint: re.Match[str], keys: tuple[str, ...]) -> tuple[int, 
     if end <= start or text[start] in ":=-":
         return None
     return start, end, f"{own}{MASK}{own}" if own else MASK
-
-
-def _tag(tag: re.Match[str], keys: tuple[str, ...]) -> str:
-    name = tag["name"].rpartition(":")[2]
-    return tag[0].removesuffix(tag["inner"]) + MASK if masked(name, keys) else tag[0]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from zumolib.masking import beside
 from zumolib.masking.keys import KEYS, masked
 from zumolib.masking.shapes import MASK
 from zumolib.masking.text import mask_text
 
 DEEPEST = 50
 """What is nested deeper than this is hidden whole."""
-
-_VALUE_FIELDS = ("value", "val", "content")
-_NAME_FIELDS = ("name", "key", "field", "header")
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class _Walk:
             text = bytes(value).decode("utf-8", "replace")
             shown = mask_text(text, self.keys)
             return value if shown == text else shown
-        if not isinstance(value, Mapping | list | tuple | Set) and not _is_record(value):
+        if not isinstance(value, Mapping | MutableSequence | tuple | Set) and not _is_record(value):
             return value
         if id(value) not in self.done:
             self.done[id(value)] = MASK  # what holds itself
@@ -73,8 +71,8 @@ class _Walk:
         if isinstance(value, Mapping):
             named = self._names_secret(value)
             return {
-                key: MASK
-                if self._hides(key) or (named and key in _VALUE_FIELDS)
+                self._key(key): MASK
+                if self._hides(key) or (named and key in beside.VALUES)
                 else self.value(inner, depth)
                 for key, inner in value.items()
             }
@@ -93,19 +91,25 @@ class _Walk:
         ]
         return tuple(shown) if isinstance(value, tuple) else shown
 
+    def _key(self, key: Any) -> Any:
+        return mask_text(key, self.keys) if isinstance(key, str) else key
+
     def _hides(self, key: Any) -> bool:
         if isinstance(key, bytes):
             key = key.decode("utf-8", "replace")
         return isinstance(key, str | tuple) and masked(str(key), self.keys)
 
     def _names_secret(self, value: Mapping[Any, Any]) -> bool:
-        return any(self._hides(value.get(field)) for field in _NAME_FIELDS)
+        return any(
+            self._hides(tuple(name) if field == "loc" and isinstance(name, list) else name)
+            for field, name in ((field, value.get(field)) for field in beside.NAMES)
+        )
 
     def _follows_flag(self, value: Sequence[Any], at: int) -> bool:
         """Whether this element is the second of a pair, or what follows a flag, whose name is masked."""
-        if at == 0 or not self._hides(value[at - 1]):
+        before = value[at - 1] if at else None
+        if not isinstance(before, str | bytes) or not self._hides(before):
             return False
-        before = value[at - 1]
         return len(value) == 2 or (isinstance(before, str) and before.startswith("-") and "=" not in before)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from zumolib import light
 from zumolib.conf import PROJECT, Conf, child_environment, person
+from zumolib.conf import conf as settings
 from zumolib.errors import InputError, ReportError
 from zumolib.masking import mask_text
 from zumolib.masking.notebook import mask_outputs
@@ -97,6 +98,7 @@ def copy(runbook: Runbook, *, reason: str, parameters: Mapping[str, Any], at: da
 
     if not reason.strip():
         raise InputError("--reason is empty; say why in a few words")
+    reason = mask_text(reason, settings().ZUMO_MASKED_KEYS)
     notebook = nbformat.read(runbook.path, as_version=4)
     place = out / f"{at:%Y-%m-%d}" / f"{at:%H%M%S}-{runbook.name}.ipynb"
     position, cell = next(

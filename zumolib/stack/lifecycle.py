@@ -307,7 +307,9 @@ def _ready(conf: Conf) -> dict[str, int] | None:
     if not conf.broker_is_redis:
         return None
     names = ("default", "emails", "payments", "analytics", "notifications", "hr", "ats", "celery")
-    client = redis.Redis.from_url(conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1, retry=None)
+    client = redis.Redis.from_url(
+        conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1, retry=None
+    )
     try:
         pipe = client.pipeline(transaction=False)
         for name in names:

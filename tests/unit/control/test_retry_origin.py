@@ -37,8 +37,8 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[History
     conf.conf.cache_clear()
 
 
-def failed(app: Celery, task_id: str, routing_key: str | None) -> None:
-    app.backend.store_result(task_id, ValueError("no"), "FAILURE")
+def failed(app: Celery, task_id: str, routing_key: str | None, error: str = "no") -> None:
+    app.backend.store_result(task_id, ValueError(error), "FAILURE")
     key = app.backend.get_key_for_task(task_id)
     meta = app.backend.decode(app.backend.get(key))
     meta |= {"name": "shop.pay", "args": [1], "kwargs": {}, "queue": routing_key}
@@ -88,3 +88,11 @@ def test_a_person_may_name_the_queue(app: Celery, history: History, monkeypatch:
     monkeypatch.setattr(retry, "_retried", dict)
     failed(app, "one", "celery")
     assert list(retry.plan(app, ["one"], to="orders").preview["queue"]) == ["orders"]
+
+
+def test_the_error_of_what_failed_shows_no_secret(
+    app: Celery, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "_retried", dict)
+    failed(app, "one", "nightly", "amqp://u:hunter2@h does not answer")
+    assert list(retry.plan(app, ["one"]).preview["error"]) == ["ValueError: amqp://u:***@h does not answer"]

@@ -60,6 +60,10 @@ INPUTS = [
     ("secret: |\n  one hunter2\n  two\nrole: x", "secret: ***\nrole: x"),
     ("tokens:\n- hunter2\n- x\nuser: a", "tokens:***\nuser: a"),
     ("secret:\n  a: hunter2\n  b: x\nrole: x", "secret:***\nrole: x"),
+    ("ValueError: secret:\n  a: hunter2\n  b: x\nrole: x", "ValueError: secret:***\nrole: x"),
+    ("ValueError: tokens:\n- hunter2\n- x\nuser: a", "ValueError: tokens:***\nuser: a"),
+    ("- a: b\n  secret:\n    c: hunter2\n  role: x", "- a: b\n  secret:***\n  role: x"),
+    ("- secret:\n    c: hunter2\n  role: x", "- secret:***\n  role: x"),
     ("('user: ann\\npassword: hunter2\\nrole: x', 4)", "('user: ann\\npassword: ***\\nrole: x', 4)"),
     ("('secret: |\\n  one\\n  hunter2\\nrole: x', 4)", "('secret: ***\\nrole: x', 4)"),
     ("[db]\nuser = ann\npassword = my hunter2\nport = 1", "[db]\nuser = ann\npassword = ***\nport = 1"),
@@ -107,6 +111,86 @@ INPUTS = [
     ("ghp_hunter2hunter2hunter2 failed", "*** failed"),
     ("-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n.", "***\n."),
     ("-----BEGIN PRIVATE KEY-----\nhunter2", "***"),
+    ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK-----.", "***."),
+    ("Incorrect: SG.hunter2hunter2hunter2.hunter2hunter2hunter2", "Incorrect: ***"),
+    ("key AIzaSyhunter2hunter2hunter2hunter2hunter2 expired", "key *** expired"),
+    ("POST https://hooks.slack.com/services/T0/B0/hunter2 failed", "POST https://*** failed"),
+    ("password: 'it''s hunter2'\nn: 1", "password: '***'\nn: 1"),
+    ("{'authkey': 'hunter2', 'reset_code': 1}", "{'authkey': '***', 'reset_code': '***'}"),
+    # Items, columns of rows, and strings behind a name.
+    ("request.POST['password'] = 'hunter2'", "request.POST['password'] = '***'"),
+    ("os.environ['DB_PASSWORD']='hunter2'", "os.environ['DB_PASSWORD']='***'"),
+    ("user[password]=hunter2&x=1", "user[password]=***&x=1"),
+    ("passwords[0]=hunter2&x=1", "passwords[0]=***&x=1"),
+    (
+        "INSERT INTO u (name, password) VALUES ('a', 'hunter2'), ('b', 'hunter2')",
+        "INSERT INTO u (name, password) VALUES (***)",
+    ),
+    (
+        "SELECT * FROM u WHERE `u`.`token` = 'hunter2' LIMIT 1",
+        "SELECT * FROM u WHERE `u`.`token` = '***' LIMIT 1",
+    ),
+    ("ALTER USER zumo WITH PASSWORD 'hunter2';", "ALTER USER zumo WITH PASSWORD '***';"),
+    ("ValueError: invalid token 'hunter2', try again", "ValueError: invalid token '***', try again"),
+    # Lines of code in a traceback.
+    ("    auth = HTTPBasicAuth('ann', 'hunter2')\nValueError: x", "    auth = ***\nValueError: x"),
+    ("    token = sign(\n  File 'a.py', line 1", "    token = ***\n  File 'a.py', line 1"),
+    ("auth=<HTTPBasicAuth ann hunter2>, n=1", "auth=***, n=1"),
+    ("password='''hunter2\nhunter2'''\nn = 1", "password='''***'''\nn = 1"),
+    # A record's value beside its name, in either order.
+    ('{"value": "hunter2", "name": "password"}', '{"value": "***", "name": "password"}'),
+    (
+        '[{"key": "token", "type": "x", "value": "hunter2"}]',
+        '[{"key": "token", "type": "x", "value": "***"}]',
+    ),
+    (
+        "Cookie(version=0, name='sessionid', value='hunter2', port=None)",
+        "Cookie(version=0, name='sessionid', value='***', port=None)",
+    ),
+    (
+        "env:\n- name: DB_PASSWORD\n  value: hunter2\n- name: X\n  value: y",
+        "env:\n- name: DB_PASSWORD\n  value: ***\n- name: X\n  value: y",
+    ),
+    ("('- name: DB_PASSWORD\\n  value: hunter2\\n', 1)", "('- name: DB_PASSWORD\\n  value: ***\\n', 1)"),
+    ('<add key="DbPassword" value="hunter2" />', '<add key="DbPassword" value="***" />'),
+    (
+        "{'loc': ('password',), 'msg': 'x', 'input': 'hunter2'}",
+        "{'loc': ('password',), 'msg': 'x', 'input': '***'}",
+    ),
+    (
+        "1 validation error for User\nuser.password\n  Too short [type=short, input_value='hunter2', input_type=str]",
+        "1 validation error for User\nuser.password\n  Too short [type=short, input_value='***', input_type=str]",
+    ),
+    # Short names at the start of a line that is escaped.
+    ("('a: b\\npin: hunter2\\nrole: x', 4)", "('a: b\\npin: ***\\nrole: x', 4)"),
+    ("b'GET /\\r\\notp: hunter2\\r\\nHost: x'", "b'GET /\\r\\notp: ***\\r\\nHost: x'"),
+    # Encoded once more.
+    ("next=https%3A%2F%2Fx%2F%3Fpin%3Dhunter2%26a%3Db", "next=https%3A%2F%2Fx%2F%3Fpin%3D***%26a%3Db"),
+    ("user%5Bpassword%5D=hunter2&a=b", "user%5Bpassword%5D=***&a=b"),
+    ("url=amqp%3A%2F%2Fu%3Ahunter2%40h", "url=amqp%3A%2F%2Fu%3A***%40h"),
+    (
+        "{&quot;password&quot;: &quot;hunter2&quot;, &quot;n&quot;: 1}",
+        "{&quot;password&quot;: ***&quot;, &quot;n&quot;: 1}",
+    ),
+    ("<password><![CDATA[hunter2]]></password>", "<password>***</password>"),
+    ("<password><![CDATA[hunter2]", "<password>***"),
+    ("<a><password>hunter2<", "<a><password>***"),
+    ("\"password: \\'it\\'\\'s hunter2\\'\"", "\"password: \\'***\\'\""),
+    (
+        "'\\\\npassword\\\\n  Too short [type=short, input_value=5, x]'",
+        "'\\\\npassword\\\\n  Too short [type=short, input_value=***, x]'",
+    ),
+    ('form-data; name="password"\r\n\r\nhunter2\r\n--b', 'form-data; name="password"\r\n\r\n***\r\n--b'),
+    # URLs that are cut, or hold what they should not.
+    ("('redis://default:hunter2...', ...)", "('redis://default:***', ...)"),
+    ("redis://:hunter2", "redis://:***"),
+    ("redis//u:hunter2@h:1", "redis//u:***@h:1"),
+    ("//u:hunter2@h/x", "//u:***@h/x"),
+    ("ftp://ann:x'hunter2@h/", "ftp://ann:***@h/"),
+    (
+        "DefaultEndpointsProtocol=https;AccountKey=hunter2==;EndpointSuffix=x",
+        "DefaultEndpointsProtocol=https;AccountKey=***;EndpointSuffix=x",
+    ),
 ]
 """Texts with a secret, and what is shown of each."""
 
@@ -124,6 +208,20 @@ HARMLESS = [
     "at 12:30:05, n=5, see https://auth.example.org:443/x",
     "DATABASE_URL='postgres://someone:***@127.0.0.1:1/d': refused",
     "{'database_url': 'postgres://someone:***@127.0.0.1:1/d'}",
+    "see http://h:8080, http://[::1]:81/x (http://h:8081); redis://h:6379. Waiting for http://h:8000...",
+    "mongodb://h1:27017,h2:27017/db",
+    "SyntaxError: Unexpected token '<' of \"<!DOCTYPE\"",
+    "TypeError: f() missing 1 required positional argument: 'password'",
+    "you must pass 'name' to f",
+    "1 pattern(s) tried: ['reset/(?P<token>[^/]+)/\\\\Z']",
+    "no page at reset/<token>/done, nor at reset/<token>.",
+    ":class:`~celery.signature`: a call",
+    "usage: login <user> <password> [-h] <Token 5> failed",
+    "[{'name': 'colour', 'value': 5}, {'name': 'password'}]",
+    "- name: X\n  value: y\n- name: DB_PASSWORD\n",
+    "INSERT INTO u (name) VALUES ('a')",
+    "row['name'] = 'a' and x[0]=5",
+    "next=https%3A%2F%2Fx%3A80%2F%3Fpage%3D2",
     "('2026-01-01', 5, None, {'a': [1, 2]})",
     "",
 ]

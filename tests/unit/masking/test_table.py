@@ -84,6 +84,14 @@ def test_what_is_kept_aside_is_masked(body: bytes) -> None:
     assert MASK in str(refused.raw)
 
 
+def test_why_something_is_kept_aside_shows_no_secret() -> None:
+    its = held.Held(KEYS)
+    its.add([message(b'{"type": "task-sent", "uuid": "1", "timestamp": "redis://:t0ps3cret@h"}')])
+    [refused] = its.convert()
+    assert refused.reason == f"no usable timestamp: 'redis://:{MASK}@h'"
+    assert "t0ps3cret" not in str(refused.raw)
+
+
 @pytest.mark.parametrize("form", ["events", "partials"])
 def test_positional_arguments_are_masked_where_the_signature_is_known(form: str) -> None:
     found = rows(["('ann', 'hunter2')", None, "('ann', 'hunter2')"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections import namedtuple
+from collections import deque, namedtuple
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ VALUES = [
     ),
     (['{"password": "hunter2"}'], ['{"password": "***"}']),
     ([["password", "hunter2"], ("user", "ann")], [["password", MASK], ("user", "ann")]),
+    ([("password", "hunter2"), ("user", "ann")], [("password", MASK), ("user", "ann")]),
     ({"name": "password", "value": "hunter2"}, {"name": "password", "value": MASK}),
     ({"value": "hunter2", "name": "password"}, {"value": MASK, "name": "password"}),
     (["psql", "--password", "hunter2", "-h", "x"], ["psql", "--password", MASK, "-h", "x"]),
@@ -45,6 +46,10 @@ VALUES = [
     (b"\xff\x00", b"\xff\x00"),
     ({"a": {"amqp://u:hunter2@h"}}, {"a": {"amqp://u:***@h"}}),
     ({1: 2, None: 3.5}, {1: 2, None: 3.5}),
+    ({"amqp://u:hunter2@h": 1, "a": 2}, {"amqp://u:***@h": 1, "a": 2}),
+    (deque([("pin", "hunter2"), 5]), [("pin", MASK), 5]),
+    ({"loc": ["body", "password"], "input": "hunter2"}, {"loc": ["body", "password"], "input": MASK}),
+    ({"loc": ("body", "name"), "input": "ann"}, {"loc": ("body", "name"), "input": "ann"}),
 ]
 
 
@@ -131,7 +136,16 @@ def test_a_log_shows_no_secret() -> None:
     assert "plain 5" in said
 
 
-def test_a_record_that_cannot_be_shown_stays_the_handlers_matter() -> None:
-    record = logging.LogRecord("some", logging.INFO, "f", 1, "%s", (Unshowable(),), None)
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("got %s", (Unshowable(),), "got %s (cannot be shown: RuntimeError)"),
+        ("got %d", ("password=hunter2",), "got %d (cannot be shown: TypeError)"),
+        (Unshowable(), (), "Unshowable (cannot be shown: RuntimeError)"),
+    ],
+)
+def test_a_record_that_cannot_be_shown_shows_no_arguments(message: Any, arguments: Any, shown: str) -> None:
+    """Logging itself would write them to stderr."""
+    record = logging.LogRecord("some", logging.INFO, "f", 1, message, arguments, None)
     assert Masking(KEYS).filter(record)
-    assert record.args
+    assert record.getMessage() == shown
