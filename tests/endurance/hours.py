@@ -26,6 +26,7 @@ import pandas as pd
 import psutil
 import redis
 from celery import Celery
+from celery._state import _set_task_join_will_block
 from kombu.exceptions import OperationalError
 
 from tests.acceptance.stack import Stack
@@ -82,6 +83,9 @@ class Load:
 @contextmanager
 def loaded(app: Celery) -> Iterator[Load]:
     """Tasks are sent while the block runs."""
+    # Whoever sends and never asks for a result subscribes to each all the same, and reads none: the server keeps
+    # them for it. What is watched here is the stack.
+    _set_task_join_will_block(True)
     load = Load(app)
     thread = threading.Thread(target=load.run, daemon=True)
     thread.start()
