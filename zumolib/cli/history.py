@@ -7,7 +7,7 @@ import sys
 import click
 
 from zumolib.cli import target
-from zumolib.cli.effects import writes
+from zumolib.cli.effects import asks_itself
 from zumolib.cli.output import as_json, dump, say
 from zumolib.errors import InputError
 
@@ -24,7 +24,7 @@ def history() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say how much would change.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
-@writes
+@asks_itself
 def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Hide what ZUMO_MASKED_KEYS hides today in what was recorded before, and in receipts.
 
@@ -33,6 +33,7 @@ def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None
     """
     from dataclasses import asdict
 
+    from zumolib import permission
     from zumolib.conf import conf
     from zumolib.control import receipt
     from zumolib.history import History
@@ -40,6 +41,8 @@ def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None
     from zumolib.history.scrub import scrub as scrub_history
     from zumolib.signatures import hidden_arguments
 
+    if not dry_run:
+        permission.check()
     settings = conf()
     keys = settings.ZUMO_MASKED_KEYS
     if not (yes or dry_run):
