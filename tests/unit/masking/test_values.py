@@ -105,7 +105,9 @@ def test_positions_come_from_a_tasks_signature() -> None:
     @app.task(name="plain")
     def plain_task(user: str) -> None: ...
 
-    assert hidden_arguments(app, KEYS) == {"login": Hidden(frozenset({1})), "keep": Hidden(rest=1)}
+    found = hidden_arguments(app, KEYS)  # tasks that are shared with every app are among them
+    ours = {name: found[name] for name in ("login", "keep", "plain") if name in found}
+    assert ours == {"login": Hidden(frozenset({1})), "keep": Hidden(rest=1)}
     assert not hidden_positions(len, KEYS)
     assert not hidden_positions(None, KEYS)
 
