@@ -56,7 +56,9 @@ def world(theirs: Deployment, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "ZUMO_REPORTS": str(home / "reports"),
         "ZUMO_SECRET_KEY": "a-secret-key-of-this-test-and-no-other",
     }
-    return {**os.environ, **own, **settings}
+    # What the tests' own Django has set in this process is no part of that person's environment.
+    theirs_only = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+    return {**theirs_only, **own, **settings}
 
 
 @pytest.fixture(scope="module")
