@@ -68,8 +68,8 @@ print(json.dumps(sorted(heavy & set(sys.modules))))
 def test_status_imports_no_celery(tmp_path: Path) -> None:
     code = """
 import json, sys
-from zumolib.stack import lifecycle
-lifecycle.status()
+from zumolib.stack import status
+status.status()
 print(json.dumps(sorted({"celery", "django_celery_beat", "pandas", "plotly", "duckdb", "pyarrow"} & set(sys.modules))))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -55,9 +55,9 @@ def status(only: tuple[str, ...], as_json: bool) -> None:
     """
     if only:
         _show_only(only, as_json)
-    from zumolib.stack import lifecycle
+    from zumolib.stack.status import status as look
 
-    state = lifecycle.status()
+    state = look()
     if as_json:
         dump(state)
     else:
@@ -110,6 +110,12 @@ def _show(state: dict[str, Any]) -> None:
     _show_answers(state["health"])
     if state["watches_only"] and not state["running"]:
         click.echo(f"another project's app is watched; no embedded stack runs beside it ({state['home']})")
+        return
+    if state["supervisor"] == "silent":
+        click.echo(
+            f"supervisord does not answer ({state['home']}), so nothing is known of its services; `zumo down` ends "
+            "the stack, `zumo up` starts it again"
+        )
         return
     if not state["running"]:
         click.echo(f"not running ({state['home']}); start it with `zumo up`")

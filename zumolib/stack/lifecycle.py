@@ -1,4 +1,4 @@
-"""Up, down and status of the embedded stack."""
+"""Up and down of the embedded stack."""
 
 from __future__ import annotations
 
@@ -7,28 +7,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import redis
 
 from zumolib import conf as settings
 from zumolib import ownership, recorder_state
 from zumolib.conf import PROJECT, Conf
 from zumolib.errors import StackError, ZumoError
-from zumolib.history import soundness
 from zumolib.stack import orphans, probes, valkey_files
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
-from zumolib.vitals import database as vital_database
-from zumolib.vitals import questions
-from zumolib.vitals.answer import FAILING
 
 Say = Callable[[str, str], None]  # step, what became of it
 START_SECONDS = 60.0
-DATABASE_SECONDS = 2  # for a connection; whole seconds, as libpq counts
 WATCHING = ("jupyter", "recorder")  # what is started beside another app
 ATTEMPTS = 4  # ends of a service that is being started, after which it will not stay up
 
@@ -221,104 +212,6 @@ def _goes_on_alone(log: Path) -> bool:
     for stream in (1, 2):
         os.dup2(target, stream)
     return False
-
-
-def status() -> dict[str, Any]:
-    """State of every service, depth of every queue and what the recorder says of itself.
-
-    Returns
-    -------
-    dict
-        ``running``, ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
-        ``uptime_seconds``, ``port``, ``log``), ``beat`` (who holds its lease: ``works``, ``said``, ``host``, ``pid``,
-        ``since``, ``skipped``: what it leaves out, and why; None where no beat ever took one), ``queues`` (messages ready by queue, None when the broker
-        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
-        ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`),
-        ``health`` (the answers of :mod:`zumolib.vitals`: ``id``, ``state``, ``evidence``, ``age``, ``remedy``,
-        ``seconds``), ``watches_only`` (another app is operated on: no worker, beat or broker is ours).
-    """
-    conf = settings.conf()
-    own = ownership.is_own_app()
-    plan = Plan.load(conf.ZUMO_HOME)
-    supervisor = Supervisor(conf.ZUMO_HOME, plan) if plan else None
-    running = supervisor is not None and supervisor.pid() is not None
-    services = supervisor.services() if supervisor and running else []
-    health = questions.all_questions(own=own)
-    # Who does not answer one question is not waited for with the next.
-    broker_answers = all(answer.state != FAILING for answer in health if answer.id == "broker")
-    left_behind = 0 if running else len(orphans.processes(conf.ZUMO_HOME))
-    return {
-        "running": running,
-        "home": str(conf.ZUMO_HOME),
-        "jupyter_url": plan.jupyter_url if plan and running else None,
-        "left_behind": left_behind,
-        "services": [
-            {
-                "name": service.name,
-                "state": service.state.lower(),
-                "pid": service.pid,
-                "uptime_seconds": service.uptime,
-                "port": plan.ports.get(service.name) if plan else None,
-                "log": service.log,
-                "problem": service.problem
-                or (valkey_files.damage(conf.ZUMO_HOME) if service.name == "valkey" else ""),
-            }
-            for service in services
-            if own or service.name in WATCHING
-        ],
-        "watches_only": not own,
-        "health": [asdict(answer) for answer in health],
-        "beat": _beat() if own else None,
-        "queues": _ready(conf) if running and broker_answers else None,
-        "recorders": [asdict(state) for state in recorder_state.read(conf.history_folder, datetime.now(UTC))],
-        "history": asdict(soundness.look(conf.history)),
-    }
-
-
-def _beat() -> dict[str, Any] | None:
-    """What the lease in the database says of beat."""
-    from zumolib.leases import standing
-
-    settings.use_django()
-    from django.db import DatabaseError
-
-    connection = vital_database.connection(DATABASE_SECONDS)
-    try:
-        lease = standing.of("beat", connection)
-    except DatabaseError as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return {"works": None, "said": f"the database does not answer: {reason}", "skipped": {}}
-    finally:
-        connection.close()
-    if lease is None:
-        return None
-    return {
-        "works": lease.state == standing.HELD and not lease.restarts,
-        "said": "; ".join(filter(None, (str(lease), lease.restarts))),
-        "host": lease.host,
-        "pid": lease.pid,
-        "since": lease.since,
-        "skipped": lease.skipped if lease.state == standing.HELD else {},
-    }
-
-
-def _ready(conf: Conf) -> dict[str, int] | None:
-    """Messages ready by queue, read without Celery, whose import alone would take most of the time."""
-    if not conf.broker_is_redis:
-        return None
-    names = ("default", "emails", "payments", "analytics", "notifications", "hr", "ats", "celery")
-    client = redis.Redis.from_url(
-        conf.CELERY_BROKER_URL, socket_timeout=1, socket_connect_timeout=1, retry=None
-    )
-    try:
-        pipe = client.pipeline(transaction=False)
-        for name in names:
-            pipe.llen(name)
-        return dict(zip(names, pipe.execute(), strict=True))
-    except redis.exceptions.RedisError:
-        return None
-    finally:
-        client.close()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from zumolib.errors import StackError
 from zumolib.stack.plan import Plan, supervisor_socket
 
 ANSWER_SECONDS = 15.0  # longer than a service may take to end, which one call waits for
+RUNNING, SILENT, GONE = "running", "silent", "gone"  # it answers, does not answer in time, is not there
 # The worker and the recorder end by writing to these.
 NEEDED = frozenset({"valkey", "mail", "provider"})
 
@@ -26,18 +27,18 @@ NEEDED = frozenset({"valkey", "mail", "provider"})
 class _Transport(SupervisorTransport):
     """supervisor's own, which would wait for ever for a supervisord that is stopped."""
 
-    def __init__(self, username: str, password: str, address: str) -> None:
+    def __init__(self, username: str, password: str, address: str, limit: float) -> None:
         super().__init__(username, password, address)
         connect: Callable[[], Any] = vars(self)["_get_connection"]
-        self._get_connection = lambda: _limited(connect())
+        self._get_connection = lambda: _limited(connect(), limit)
 
 
-def _limited(connection: Any) -> Any:
+def _limited(connection: Any, limit: float) -> Any:
     connect = connection.connect
 
     def connect_and_limit() -> None:
         connect()
-        connection.sock.settimeout(ANSWER_SECONDS)
+        connection.sock.settimeout(limit)
 
     connection.connect = connect_and_limit
     return connection
@@ -62,16 +63,17 @@ class Service:
 
 
 class Supervisor:
-    """Door to one supervisord, over its unix socket."""
+    """Door to one supervisord, over its unix socket; it may take `limit` seconds to answer a call."""
 
-    def __init__(self, home: Path, plan: Plan) -> None:
+    def __init__(self, home: Path, plan: Plan, *, limit: float = ANSWER_SECONDS) -> None:
         self.home = home
         self._password = plan.supervisor_password
+        self._limit = limit
 
     @property
     def _rpc(self) -> Any:
         # A new one for each call: the transport does not get over a connection that failed.
-        transport = _Transport("zumo", self._password, f"unix://{supervisor_socket(self.home)}")
+        transport = _Transport("zumo", self._password, f"unix://{supervisor_socket(self.home)}", self._limit)
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def pid(self) -> int | None:
@@ -150,6 +152,15 @@ class Supervisor:
             )
             for info in self._rpc.getAllProcessInfo()
         ]
+
+    def look(self) -> tuple[str, list[Service]]:
+        """What supervisord is (one of `RUNNING`, `SILENT`, `GONE`), and the services that it tells of."""
+        try:
+            return RUNNING, self.services()
+        except TimeoutError:
+            return SILENT, []
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return GONE, []
 
     def stop(self, *, patience: float = 30.0) -> None:
         """End all services and supervisord itself.
