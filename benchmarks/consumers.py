@@ -46,7 +46,7 @@ class Counter:
 def zumo(app: Any, counter: Counter, folder: Path) -> None:
     """The recorder as it is, with its threads for samples and files."""
     from zumolib.history import History
-    from zumolib.recorder import Recorder
+    from zumolib.recorder.daemon import Recorder
 
     class Counting(History):
         """Counts what is on disk."""

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def measure(rounds: int, folder: Path) -> list[dict[str, Any]]:
     """All measurements: `what`, `bare` and `ours` (seconds or counts), `ratio` and its `bound` (or None)."""
     from tests.services.valkey import valkey
-    from zumolib import orm
+    from zumolib.database import orm
 
     orm.migrate()
     with valkey() as url:
@@ -108,9 +108,9 @@ def fleet(rounds: int, place: str, folder: Path) -> dict[str, Any]:
 def depth(place: str) -> dict[str, Any]:
     """Commands sent to the broker for the depth of all queues, once connected."""
     from tests.integration.workers import make_app
-    from zumolib import inspection
+    from zumolib.inspection.queues import Depths
 
-    probe = inspection.Depths(make_app(f"{place}/2", place))
+    probe = Depths(make_app(f"{place}/2", place))
     probe.sample()
     with packets() as sent:
         assert len(probe.sample()) == 8

@@ -22,7 +22,7 @@ from kombu.utils.json import dumps
 
 from tests.integration import tiny
 from tests.services.processes import process
-from zumolib import dispatch
+from zumolib.recorder import dispatcher
 
 ROUTING_KEY = "task.multi"
 _OF_WORKERS = (b"received", b"started", b"succeeded")
@@ -128,7 +128,14 @@ def publish(url: str, bodies: Iterable[bytes], *, stream: bool = False) -> float
                 for number, body in enumerate(bodies, 1):
                     if stream:
                         pipe.execute_command(
-                            "XADD", dispatch.STREAM, "MAXLEN", "~", dispatch.MAXLEN, "*", dispatch.FIELD, body
+                            "XADD",
+                            dispatcher.STREAM,
+                            "MAXLEN",
+                            "~",
+                            dispatcher.MAXLEN,
+                            "*",
+                            dispatcher.FIELD,
+                            body,
                         )
                     pipe.publish(topic, _envelope(channel, body))
                     if number % 500 == 0:

@@ -24,10 +24,10 @@ from benchmarks.ingest import BROKERS
 from tests.integration import tiny
 from tests.services.processes import process
 from tests.waiting import wait_until
-from zumolib import recorder_state
 from zumolib.frames import tasks as tasks_frame
 from zumolib.frames.window import Window
 from zumolib.history import History
+from zumolib.recorder import state as recorder_state
 
 BAR = 2.0  # seconds
 

@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import exp
 from pathlib import Path
 
-from zumolib import queries
-from zumolib.history import History, manifest
+from zumolib.history import History, manifest, queries
 from zumolib.history.output import Output
 
 END = datetime(2026, 11, 18, tzinfo=UTC)

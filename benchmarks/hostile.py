@@ -25,7 +25,7 @@ from tests.integration.hostile import Sent
 from tests.services.processes import process
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import dispatch
+from zumolib.recorder import dispatcher
 
 BAR = 0.9
 ONE_IN = 100
@@ -70,10 +70,10 @@ def _seconds(url: str, count: int, one_in: int) -> float:
         words = ["tests.integration.record", url, str(state.parent), "one"]
         with channel.conn_or_acquire() as client, process(words, Path(folder) / "log") as child:
             wait_until(lambda: _said(state).get("state") == "recording", 60, "it records")
-            before, key = sum(psutil.Process(child.pid).cpu_times()[:2]), dispatch.stream_key(channel)
+            before, key = sum(psutil.Process(child.pid).cpu_times()[:2]), dispatcher.stream_key(channel)
             pipe = client.pipeline(transaction=False)
             for sent in _messages(count, one_in):
-                pipe.execute_command("XADD", key, "*", dispatch.FIELD, sent.body)
+                pipe.execute_command("XADD", key, "*", dispatcher.FIELD, sent.body)
             pipe.execute()
             wait_until(lambda: _said(state).get("events", 0) >= count, 120, "all are recorded")
             return sum(psutil.Process(child.pid).cpu_times()[:2]) - before

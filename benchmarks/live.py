@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(seconds: float) -> tuple[float, int]:
     """Share of a core, and how many refreshes it was taken from."""
-    from zumolib import orm
-    from zumolib.live import ControlRoom, room, screen
+    from zumolib.database import orm
+    from zumolib.room import ControlRoom, room, screen
 
     orm.migrate()
     watched = ControlRoom(live=False)

@@ -93,7 +93,7 @@ def _in_child(scale: float, options: argparse.Namespace) -> dict[str, Any]:
 
 def measure(scale: float, only: Sequence[str], rounds: int, kept: Path) -> dict[str, Any]:
     """Load the demo data at this scale and run each task on it; what each took, by name of its entry."""
-    from zumolib import orm
+    from zumolib.database import orm
 
     orm.ready()
     from tests.integration.tasks.calls import CALLS

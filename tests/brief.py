@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zumolib.scheduler import DatabaseScheduler
+from zumolib.platform.scheduler import DatabaseScheduler
 
 
 class Brief(DatabaseScheduler):

@@ -16,7 +16,7 @@ from tests.recorded import QUEUES
 from tests.services.processes import process
 from tests.services.valkey import valkey
 from tests.waiting import wait_until
-from zumolib import queues
+from zumolib.platform import queues
 
 WAITING = {"finance.tasks.sync_stripe_payments": 9, "finance.tasks.retry_failed_payments": 3}
 NOT_TAKEN = "payments"

@@ -68,8 +68,9 @@ def install_schedule() -> None:
     """
     from celery import Celery
 
-    from zumolib import beat, orm
-    from zumolib.schedule import ENTRIES
+    from zumolib.database import orm
+    from zumolib.platform import installation
+    from zumolib.platform.entries import ENTRIES
 
     orm.ready()
     from django.core.management import call_command
@@ -83,7 +84,7 @@ def install_schedule() -> None:
     app = Celery("recorded", set_as_current=False)
     for name in {entry.task for entry in ENTRIES}:
         app.task(name=name, shared=False)(nothing)
-    beat.install(app)
+    installation.install(app)
     PeriodicTask.objects.filter(interval__isnull=False).update(last_run_at=NOW)
 
 

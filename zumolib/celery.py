@@ -23,12 +23,12 @@ from celery.signals import (
 from celery.worker.control import control_command, inspect_command
 
 from zumolib import conf as settings
-from zumolib import metric_files, queues
 from zumolib.conf import conf
+from zumolib.deployment.ownership import TASK_CLASS
 from zumolib.errors import ScheduleError
+from zumolib.inspection.signatures import describe, first_line
 from zumolib.masking.log import mask_handlers
-from zumolib.ownership import TASK_CLASS
-from zumolib.signatures import describe, first_line
+from zumolib.platform import metric_files, queues
 
 settings.use_django()
 
@@ -48,7 +48,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
     transport: dict[str, Any] = {"confirm_publish": True}
     if conf.broker_is_redis:
         transport = {
-            "queue_order_strategy": "zumolib.queues:PriorityOrder",
+            "queue_order_strategy": "zumolib.platform.queues:PriorityOrder",
             "visibility_timeout": VISIBILITY_TIMEOUT,
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": REDIS_SECONDS,
@@ -61,7 +61,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         "redis_socket_timeout": REDIS_SECONDS,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0, "interval_max": 0.5},
         "broker_pool_limit": 50 if scale else 10,
-        "broker_transport": "zumolib.transport:Transport" if conf.broker_is_redis else None,
+        "broker_transport": "zumolib.platform.transport:Transport" if conf.broker_is_redis else None,
         "broker_transport_options": transport,
         "result_backend": conf.CELERY_RESULT_BACKEND,
         "result_expires": 86_400,
@@ -93,7 +93,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         "worker_hijack_root_logger": True,
         "timezone": "UTC",
         "enable_utc": True,
-        "beat_scheduler": "zumolib.scheduler:DatabaseScheduler",
+        "beat_scheduler": "zumolib.platform.scheduler:DatabaseScheduler",
         "beat_max_loop_interval": 5,
         # Write `last_run_at` after every dispatch: a beat that was killed does not send again.
         "beat_sync_every": 1,
@@ -104,10 +104,10 @@ def create(conf: settings.Conf) -> Celery:
     """An app for these settings."""
     made = Celery("zumodra", task_cls=TASK_CLASS, events="zumolib.dispatch:Events", include=TASK_MODULES)
     made.conf.update(configuration(conf))
-    made.steps["worker"].add("zumolib.revokes:KeepRevokes")
-    made.steps["worker"].add("zumolib.timers:ForgetTimers")
+    made.steps["worker"].add("zumolib.platform.revokes:KeepRevokes")
+    made.steps["worker"].add("zumolib.platform.timers:ForgetTimers")
     if conf.broker_is_redis:
-        made.steps["consumer"].add("zumolib.redelivery:GiveBack")
+        made.steps["consumer"].add("zumolib.platform.redelivery:GiveBack")
     return made
 
 
@@ -231,7 +231,7 @@ def _not_for_a_foreign_schedule(sender: Any = None, **_: Any) -> None:
 
 
 def _require_own(*, database: bool) -> None:
-    from zumolib import ownership
+    from zumolib.deployment import ownership
     from zumolib.errors import ZumoError
 
     try:
@@ -248,9 +248,9 @@ def _require_own(*, database: bool) -> None:
 @beat_init.connect
 def _only_one_beat(**_: Any) -> None:
     """Refuse to be the second beat, however it was started."""
-    from zumolib import beat
+    from zumolib.platform import installation
 
     try:
-        beat.hold_lock(conf().ZUMO_HOME / "run" / "beat.lock")
+        installation.hold_lock(conf().ZUMO_HOME / "run" / "beat.lock")
     except ScheduleError as error:
         raise SystemExit(f"beat: {error}") from None

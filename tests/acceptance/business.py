@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.tasks.state import MEASURED, OMITTED
-from zumolib import orm
+from zumolib.database import orm
 
 # What depends on the moment at which a task ran among the others, or on how long something took.
 VARIES = {

@@ -23,7 +23,7 @@ from tests.services.processes import process
 from tests.services.valkey import valkey
 from tests.waiting import wait_until
 
-PLANT = "from zumolib import orm; orm.ready(); from tests.bad_rows import plant; plant()"
+PLANT = "from zumolib.database import orm; orm.ready(); from tests.bad_rows import plant; plant()"
 
 
 class Site:
@@ -128,7 +128,7 @@ def test_bad_rows_are_left_out_and_said_once_and_the_sound_ones_are_sent(site: S
 
 def test_an_entry_that_is_always_due_does_not_keep_beat_from_ending(site: Site) -> None:
     site.run(
-        "from zumolib import orm; orm.ready(); from django_celery_beat.models import *; "
+        "from zumolib.database import orm; orm.ready(); from django_celery_beat.models import *; "
         "every = IntervalSchedule.objects.create(every=1, period='microseconds'); "
         "[PeriodicTask.objects.create(name=name, task='zumodra.celery.debug_task', interval=every) "
         "for name in ('good', 'too')]"
@@ -142,7 +142,7 @@ def test_an_entry_that_is_always_due_does_not_keep_beat_from_ending(site: Site) 
 
 def test_a_result_backend_that_is_away_holds_up_no_dispatch(site: Site) -> None:
     site.run(
-        "from zumolib import orm; orm.ready(); from django_celery_beat.models import *; "
+        "from zumolib.database import orm; orm.ready(); from django_celery_beat.models import *; "
         "PeriodicTask.objects.create(name='good', task='zumodra.celery.debug_task', "
         "interval=IntervalSchedule.objects.create(every=1, period='seconds'))"
     )
@@ -155,7 +155,7 @@ def test_a_result_backend_that_is_away_holds_up_no_dispatch(site: Site) -> None:
 
 def test_a_beat_whose_broker_is_gone_ends_all_the_same(site: Site) -> None:
     site.run(
-        "from zumolib import orm; orm.ready(); from django_celery_beat.models import *; "
+        "from zumolib.database import orm; orm.ready(); from django_celery_beat.models import *; "
         "PeriodicTask.objects.create(name='good', task='zumodra.celery.debug_task', "
         "interval=IntervalSchedule.objects.create(every=1, period='seconds'))"
     )
@@ -169,7 +169,7 @@ def test_a_beat_whose_broker_is_gone_ends_all_the_same(site: Site) -> None:
 
 def test_of_two_beats_one_sends_and_the_other_follows(site: Site) -> None:
     site.run(
-        "from zumolib import orm; orm.ready(); from django_celery_beat.models import *; "
+        "from zumolib.database import orm; orm.ready(); from django_celery_beat.models import *; "
         "PeriodicTask.objects.create(name='good', task='zumodra.celery.debug_task', "
         "interval=IntervalSchedule.objects.create(every=1, period='seconds'))"
     )

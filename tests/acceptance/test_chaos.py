@@ -37,8 +37,8 @@ from kombu.utils.json import loads
 from tests.acceptance.business import Business, differences
 from tests.acceptance.stack import Stack
 from tests.waiting import wait_until
-from zumolib import beat, drill
-from zumolib.queues import RATE_LIMITS
+from zumolib.platform import drill, installation
+from zumolib.platform.queues import RATE_LIMITS
 from zumolib.stack import probes
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -129,7 +129,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     stack.stop_services("beat", "recorder", "jupyter")
     load = f"from tasks import demo; made = demo.load(scale={SCALE}, now={NOW.isoformat()!r})"
     assert stack.python(
-        f"import json; from zumolib import orm; orm.ready(); {load}; print(json.dumps(made['loaded']))"
+        f"import json; from zumolib.database import orm; orm.ready(); {load}; print(json.dumps(made['loaded']))"
     )
     made = Site(stack, tmp_path_factory.mktemp("saved"))
     made.save()
@@ -209,8 +209,8 @@ def _work(site: Site, disturb: Callable[[dict[str, str]], None]) -> None:
 
 
 def _waves(site: Site) -> list[list[dict[str, Any]]]:
-    known = beat.known_tasks(site.stack.app)
-    rows = [row for row in beat.code_rows(site.stack.app) if row["task"] in known]
+    known = installation.known_tasks(site.stack.app)
+    rows = [row for row in installation.code_rows(site.stack.app) if row["task"] in known]
     return [
         [row for row in rows if row["name"] == LONG],
         [row for row in rows if row["name"] not in {LONG, *LATER}],

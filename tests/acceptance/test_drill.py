@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.stack import Stack
-from zumolib.queues import RATE_LIMITS
-from zumolib.schedule import ENTRIES
+from zumolib.platform.entries import ENTRIES
+from zumolib.platform.queues import RATE_LIMITS
 
 ONCE_AN_HOUR = {entry.name for entry in ENTRIES if RATE_LIMITS.get(entry.task) == "1/h"}
 LIMITED = {entry.name for entry in ENTRIES if entry.task in RATE_LIMITS}
@@ -26,7 +26,7 @@ TWINS = (
 IDLE = {"looked_at", "left", "kept", "skipped", "refused", "deferred", "seconds"}
 ONLY = """
 import json
-from zumolib import orm; orm.ready()
+from zumolib.database import orm; orm.ready()
 from django.db.models import Q
 from django_celery_beat.models import PeriodicTask
 chosen = Q(name={name!r})

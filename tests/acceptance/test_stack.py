@@ -104,12 +104,13 @@ print(json.dumps([health.get(timeout=20), health.id, debug.get(timeout=20), debu
 def test_the_schedule_holds_the_entries_whose_task_exists(stack: Stack) -> None:
     counted = stack.python("""
 import json
-from zumolib import beat, orm
+from zumolib.database import orm
 from zumolib.celery import app
-from zumolib.schedule import ENTRIES
+from zumolib.platform import installation
+from zumolib.platform.entries import ENTRIES
 orm.ready()
 from django_celery_beat.models import PeriodicTask
-known = beat.known_tasks(app)
+known = installation.known_tasks(app)
 print(json.dumps([PeriodicTask.objects.count(), sum(entry.task in known for entry in ENTRIES)]))
 """)
     assert counted[0] == counted[1] > 0
@@ -125,7 +126,7 @@ def test_a_second_beat_refuses_to_start(stack: Stack) -> None:
 def test_an_edited_entry_keeps_its_edit_over_a_restart_of_beat(stack: Stack) -> None:
     edit = """
 import json
-from zumolib import orm; orm.ready()
+from zumolib.database import orm; orm.ready()
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 row = PeriodicTask.objects.get(name='backup-database')
 row.crontab, _ = CrontabSchedule.objects.get_or_create(minute='17', hour='5', timezone='UTC')
@@ -134,7 +135,7 @@ print(json.dumps('done'))
 """
     look = """
 import json
-from zumolib import orm; orm.ready()
+from zumolib.database import orm; orm.ready()
 from django_celery_beat.models import PeriodicTask
 row = PeriodicTask.objects.get(name='backup-database')
 print(json.dumps([row.crontab.minute, row.crontab.hour]))

@@ -19,7 +19,7 @@ from tests.browser.acting import Desk, Panel
 from tests.browser.lab import Lab, errors
 from tests.browser.worker import NODE, PROCESSES, Worker
 from tests.waiting import wait_until
-from zumolib.inspection import depths
+from zumolib.inspection.queues import depths
 
 pytestmark = pytest.mark.timeout(400)  # seconds; a quiet machine needs 15
 
@@ -262,7 +262,7 @@ def grow(stack: Stack, worker: Worker, panel: Panel) -> None:
 def test_the_action_that_is_shown_is_taken_back(stack: Stack, lab: Lab) -> None:
     names = ["cleanup-old-messages", "cleanup-old-visits"]
     stack.python(
-        "from zumolib import control, orm, target; orm.ready(); app = target.app()\n"
+        "from zumolib import control; from zumolib.database import orm; from zumolib.deployment import target; orm.ready(); app = target.app()\n"
         f"for name in {names}: control.apply(control.switch.plan(app, name, on=False), allow=True)\n"
         "print('[]')"
     )

@@ -22,8 +22,8 @@ from tests.acceptance.stack import Stack
 from tests.browser.lab import Lab, errors, shown
 from tests.notebooks import NOTEBOOKS, stripped
 from tests.waiting import wait_until
-from zumolib import inspection
 from zumolib.conf import PROJECT
+from zumolib.inspection.queues import depths
 
 pytestmark = pytest.mark.timeout(500)  # seconds; a quiet machine needs 15
 
@@ -69,7 +69,7 @@ def index(lab: Lab) -> Clicks:
 
 def waiting(stack: Stack) -> int:
     """Messages in the queue of the backlog."""
-    return int(inspection.depths(stack.app).set_index("queue")["ready"]["emails"])
+    return int(depths(stack.app).set_index("queue")["ready"]["emails"])
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ from kombu.exceptions import OperationalError
 
 from tests.acceptance.stack import Stack
 from tests.endurance import footprint, growth
-from zumolib.queues import RATE_LIMITS
-from zumolib.schedule import ENTRIES
+from zumolib.platform.entries import ENTRIES
+from zumolib.platform.queues import RATE_LIMITS
 
 PACE = 5.0  # tasks a second
 EVERY = 30.0  # seconds between samples

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.integration import tiny
 from zumolib.history import History
-from zumolib.recorder import Recorder, stop_on_signals
+from zumolib.recorder.daemon import Recorder, stop_on_signals
 
 if __name__ == "__main__":
     stop = threading.Event()

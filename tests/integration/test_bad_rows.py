@@ -13,12 +13,15 @@ from celery import Celery
 from click.testing import CliRunner
 
 from tests.bad_rows import BAD, SOUND, plant
-from zumolib import beat, control, orm, rows
+from zumolib import control
 from zumolib.celery import app as platform
 from zumolib.celery import configuration
 from zumolib.conf import read
+from zumolib.database import orm
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
+from zumolib.platform import installation
+from zumolib.schedule import rows
 
 # What other times do not mend.
 MESSAGE_IS_BAD = {
@@ -73,7 +76,7 @@ def test_each_bad_row_is_named_with_what_is_wrong_and_the_sound_ones_are_entries
 
 
 def test_the_list_of_entries_shows_all_of_them(app: Celery, planted: Any) -> None:
-    listed = {row["name"]: row for row in beat.rows(app)}
+    listed = {row["name"]: row for row in installation.rows(app)}
     assert {name for name, row in listed.items() if row["problem"]} == set(BAD)
     assert {name for name, row in listed.items() if row["next_firing"]} == set(SOUND)
     assert listed["blank kwargs"]["kwargs"] == {}
@@ -82,7 +85,7 @@ def test_the_list_of_entries_shows_all_of_them(app: Celery, planted: Any) -> Non
 
 
 def test_the_next_firing_of_an_hourly_entry_is_on_the_hour(app: Celery, planted: Any) -> None:
-    [row] = [row for row in beat.rows(app) if row["name"] == "blank kwargs"]
+    [row] = [row for row in installation.rows(app) if row["name"] == "blank kwargs"]
     assert (row["next_firing"].minute, row["next_firing"].second) == (0, 0)
 
 
@@ -110,7 +113,7 @@ def test_frames_leave_them_out_and_say_so(app: Celery, planted: Any) -> None:
 
 
 def test_the_difference_from_the_code_names_them_as_foreign(planted: Any) -> None:
-    assert {d.name for d in beat.drift(())} == {*BAD, *SOUND}
+    assert {d.name for d in installation.drift(())} == {*BAD, *SOUND}
 
 
 def test_bad_rows_can_be_switched_off_rescheduled_and_switched_on(planted: Any) -> None:

@@ -13,12 +13,14 @@ import pytest
 from celery import Celery
 from click.testing import CliRunner
 
-from zumolib import beat, control, orm
+from zumolib import control
 from zumolib.celery import configuration
 from zumolib.cli.schedule import schedule
 from zumolib.conf import read
+from zumolib.database import orm
 from zumolib.errors import ScheduleError
-from zumolib.schedule import BY_NAME, ENTRIES
+from zumolib.platform import installation
+from zumolib.platform.entries import BY_NAME, ENTRIES
 
 FIRST = {entry.task for entry in ENTRIES[:10]}
 # `update-dashboard-cache` shares its task with one of the first ten; every app of ours has the health check.
@@ -36,7 +38,7 @@ def app() -> Celery:
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The app knows the tasks of the first entries only, whatever other tests have imported."""
     names = frozenset(entry.task for entry in KNOWN)
-    monkeypatch.setattr(beat, "known_tasks", lambda app: names)
+    monkeypatch.setattr(installation, "known_tasks", lambda app: names)
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def rows() -> Iterator[Any]:
 
 
 def test_what_the_app_knows_is_installed_and_the_rest_is_named(app: Celery, rows: Any) -> None:
-    made = beat.install(app)
+    made = installation.install(app)
     assert made.installed == tuple(entry.name for entry in KNOWN)
     assert made.refused == tuple(entry.name for entry in ENTRIES if entry not in KNOWN)
     assert made.kept == ()
@@ -65,7 +67,7 @@ def test_what_the_app_knows_is_installed_and_the_rest_is_named(app: Celery, rows
 
 
 def test_installing_again_keeps_an_operators_edits(app: Celery, rows: Any) -> None:
-    beat.install(app)
+    installation.install(app)
     row = rows.get(name="backup-database")
     row.enabled = False
     row.crontab = rows.get(name="cleanup-old-audit-logs").crontab
@@ -73,7 +75,7 @@ def test_installing_again_keeps_an_operators_edits(app: Celery, rows: Any) -> No
     row.save()
     rows.filter(name="health-check-integrations").delete()
 
-    made = beat.install(app)
+    made = installation.install(app)
 
     assert made.installed == ("health-check-integrations",)
     assert len(made.kept) == len(KNOWN) - 1 == 11
@@ -85,24 +87,24 @@ def test_an_entry_whose_task_is_unknown_is_refused_by_name(app: Celery, rows: An
     with pytest.raises(
         ScheduleError, match=r"'expire-job-postings' is refused.*ats\.tasks\.expire_job_postings"
     ):
-        beat.install(app, ["backup-database", "expire-job-postings"])
+        installation.install(app, ["backup-database", "expire-job-postings"])
     assert rows.count() == 0, "nothing may be installed when one is refused"
 
 
 def test_a_name_that_is_no_entry(app: Celery, rows: Any) -> None:
     with pytest.raises(ScheduleError, match="no entry is named 'backup'"):
-        beat.install(app, ["backup"])
+        installation.install(app, ["backup"])
 
 
 def test_drift_names_each_field(app: Celery, rows: Any) -> None:
-    beat.install(app)
-    assert beat.drift(KNOWN) == []
+    installation.install(app)
+    assert installation.drift(KNOWN) == []
     row = rows.get(name="cleanup-old-audit-logs")
     row.kwargs, row.enabled, row.queue = '{"days": 30}', False, "hr"
     row.save()
     rows.filter(name="backup-database").delete()
     rows.create(name="by-hand", task="some.task", interval=rows.filter(interval__isnull=False)[0].interval)
-    found = {(d.name, d.field): (d.code, d.database) for d in beat.drift(KNOWN)}
+    found = {(d.name, d.field): (d.code, d.database) for d in installation.drift(KNOWN)}
     assert found == {
         ("cleanup-old-audit-logs", "kwargs"): ({"days": 90}, {"days": 30}),
         ("cleanup-old-audit-logs", "enabled"): (True, False),
@@ -113,7 +115,7 @@ def test_drift_names_each_field(app: Celery, rows: Any) -> None:
 
 
 def test_commands_show_no_secrets_of_the_schedule(app: Celery, rows: Any) -> None:
-    beat.install(app)
+    installation.install(app)
     row = rows.get(name="cleanup-old-audit-logs")
     row.kwargs = '{"days": 30, "token": "hunter2", "note": "amqp://u:hunter2@h"}'
     row.save()
@@ -127,10 +129,10 @@ def test_commands_show_no_secrets_of_the_schedule(app: Celery, rows: Any) -> Non
 
 
 def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:
-    beat.install(app)
+    installation.install(app)
     now = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
     rows.filter(name="backup-database").update(last_run_at=datetime(2026, 11, 21, 2, 0, tzinfo=UTC))
-    by_name = {row["name"]: row for row in beat.rows(app, now=now)}
+    by_name = {row["name"]: row for row in installation.rows(app, now=now)}
     assert list(by_name) == [entry.name for entry in KNOWN]
     row = by_name["backup-database"]
     assert set(row) == {
@@ -141,7 +143,7 @@ def test_rows_say_where_and_when(app: Celery, rows: Any) -> None:
     assert (row["category"], row["queue"]) == ("System Maintenance", "default")
     assert by_name["update-dashboard-cache-30min"]["queue"] == "analytics"
     rows.filter(name="backup-database").update(enabled=False)
-    assert {row["name"]: row for row in beat.rows(app)}["backup-database"]["next_firing"] is None
+    assert {row["name"]: row for row in installation.rows(app)}["backup-database"]["next_firing"] is None
 
 
 def test_equal_rows_of_a_schedule_are_no_obstacle(app: Celery, rows: Any) -> None:
@@ -150,18 +152,18 @@ def test_equal_rows_of_a_schedule_are_no_obstacle(app: Celery, rows: Any) -> Non
     for _ in range(2):
         first = CrontabSchedule.objects.create(minute="0", hour="4", day_of_week="sunday", timezone="UTC")
         IntervalSchedule.objects.create(every=5, period="minutes")
-    made = beat.install(app, ["cleanup-old-audit-logs", "celery-health-check"])
+    made = installation.install(app, ["cleanup-old-audit-logs", "celery-health-check"])
     assert len(made.installed) == 2
     assert rows.get(name="cleanup-old-audit-logs").crontab_id == first.pk - 1
     plan = control.reschedule.plan(app, "celery-health-check", cron="0 4 * * sunday")
     made_again = control.apply(plan, reason="why not", allow=True)
     assert made_again.state == "done"
     assert control.undo(app, made_again.id, allow=True).state == "done"
-    assert beat.drift([BY_NAME["celery-health-check"], BY_NAME["cleanup-old-audit-logs"]]) == []
+    assert installation.drift([BY_NAME["celery-health-check"], BY_NAME["cleanup-old-audit-logs"]]) == []
 
 
 def test_the_code_lists_all_entries_with_their_queues(app: Celery) -> None:
-    listed = beat.code_rows(app)
+    listed = installation.code_rows(app)
     assert [row["name"] for row in listed] == list(BY_NAME)
     assert {row["queue"] for row in listed} == {
         *("default", "emails", "payments", "analytics", "notifications", "hr", "ats"),
@@ -169,7 +171,7 @@ def test_the_code_lists_all_entries_with_their_queues(app: Celery) -> None:
 
 
 def _hold(path: Path, holds: Any, release: Any) -> None:
-    beat.hold_lock(path)
+    installation.hold_lock(path)
     holds.set()
     release.wait(30)
 
@@ -181,16 +183,16 @@ def test_a_second_beat_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Path
     first.start()
     assert holds.wait(30)
     with pytest.raises(ScheduleError, match=f"another beat is running \\(process {first.pid}"):
-        beat.hold_lock(tmp_path / "beat.lock")
+        installation.hold_lock(tmp_path / "beat.lock")
     first.kill()
     first.join()
-    beat.hold_lock(tmp_path / "beat.lock")
+    installation.hold_lock(tmp_path / "beat.lock")
 
 
 def test_an_edit_in_the_instant_in_which_beat_starts_is_noticed(app: Celery, rows: Any) -> None:
-    from zumolib.scheduler import DatabaseScheduler
+    from zumolib.platform.scheduler import DatabaseScheduler
 
-    beat.install(app)
+    installation.install(app)
     scheduler = DatabaseScheduler(app=app, lazy=True)
     assert "celery-health-check" in scheduler.schedule
     row = rows.get(name="celery-health-check")

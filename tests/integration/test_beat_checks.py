@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from zumolib import orm
 from zumolib.celery import app
 from zumolib.checks import BY_ID, Scene, diagnose
 from zumolib.checks.schedule import LEASE
+from zumolib.database import orm
 from zumolib.frames import health
 from zumolib.history import History
 
@@ -25,7 +25,7 @@ def leases() -> Iterator[Any]:
     orm.migrate()
     from django_celery_beat.models import PeriodicTask
 
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     PeriodicTask.objects.all().delete()
     Lease.objects.all().delete()

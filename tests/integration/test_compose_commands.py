@@ -29,7 +29,7 @@ from tests.services.ports import free_port
 from tests.services.postgresql import postgresql
 from tests.services.rabbitmq import RabbitMQ
 from zumolib.conf import Conf
-from zumolib.dotenv import init
+from zumolib.stack.dotenv import init
 from zumolib.stack.programs import valkey_binary
 
 SCRIPTS = Path(sys.executable).parent

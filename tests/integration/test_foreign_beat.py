@@ -18,7 +18,7 @@ from tests.services.processes import PROJECT
 ASK = """
 import json
 from tests.foreign.plain import app
-from zumolib import orm
+from zumolib.database import orm
 orm.ready()
 from zumolib.checks import BY_ID, Scene, diagnose
 from zumolib.figures import runbooks as draw

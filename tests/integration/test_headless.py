@@ -22,9 +22,9 @@ from tests.acceptance.stack import Stack
 from tests.integration.workers import worker
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import valkey
-from zumolib import pages
 from zumolib.celery import create
 from zumolib.conf import PROJECT, Conf
+from zumolib.headless import pages
 
 TASK = "zumodra.celery.debug_task"
 LATER = "zumodra.celery.health_check"

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pandas as pd
 import pytest
 from kombu.entity import Queue
 
 from tests.integration import tiny
 from tests.services.ports import free_port
-from tests.services.processes import process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import inspection
 from zumolib.errors import BrokerError
+from zumolib.inspection.queues import Depths, depths
 
 Server = Valkey | RabbitMQ
 
@@ -40,8 +37,8 @@ def test_depths_of_all_queues(server: Server):
     app.conf.task_queues = [Queue("tiny", max_priority=10), Queue("quiet")]
     for priority in (0, 3, 9, 9):
         app.tasks["tiny.double"].apply_async((1,), priority=priority)
-    wait_until(lambda: inspection.depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
-    frame = inspection.depths(app).set_index("queue")
+    wait_until(lambda: depths(app)["ready"].sum() == 4, 10, "the messages are in the queue")
+    frame = depths(app).set_index("queue")
     assert frame.loc["tiny", "ready"] == 4
     assert frame.attrs["source"] == "broker"
     assert abs((datetime.now(UTC) - frame.attrs["at"]).total_seconds()) < 10
@@ -65,17 +62,17 @@ def test_unacked_messages(server: Server):
     with app.connection_for_read() as connection, connection.SimpleQueue("tiny") as held:
         message = held.get(timeout=10)
         if isinstance(server, Valkey):
-            assert inspection.depths(app).attrs["unacked_total"] == 1
+            assert depths(app).attrs["unacked_total"] == 1
         else:
             wait_until(
-                lambda: bool(inspection.depths(app, management_url=address)["unacked"].fillna(0).eq(1).all()),
+                lambda: bool(depths(app, management_url=address)["unacked"].fillna(0).eq(1).all()),
                 20,
                 "the management API counts the message",
             )
-            frame = inspection.depths(app, management_url=address)
+            frame = depths(app, management_url=address)
             assert frame.attrs["unacked_age"] > 0
             assert frame["consumers"].tolist() == [1]
-            with closing(inspection.Depths(app, management_url=address)) as probe:
+            with closing(Depths(app, management_url=address)) as probe:
                 # Rates are there once the API has seen two samples of a queue that has moved.
                 wait_until(lambda: probe.sample()[0]["rate_in"] is not None, 20, "the API tells a rate")
                 [sample] = probe.sample()
@@ -86,10 +83,10 @@ def test_unacked_messages(server: Server):
 
 def test_a_management_api_that_is_down_makes_unacked_unknown(server: Server):
     app = tiny.make(server.url)
-    frame = inspection.depths(app, management_url=f"http://a:b@127.0.0.1:{free_port()}")
+    frame = depths(app, management_url=f"http://a:b@127.0.0.1:{free_port()}")
     assert frame["unacked"].isna().all()
     assert "unacked_age" not in frame.attrs
-    with closing(inspection.Depths(app)) as probe:
+    with closing(Depths(app)) as probe:
         assert {(row["rate_in"], row["rate_out"]) for row in probe.sample()} == {(None, None)}
 
 
@@ -98,7 +95,7 @@ def test_a_probe_outlives_a_restart_of_its_broker():
     server = Valkey()
     try:
         server.start()
-        probe = inspection.Depths(tiny.make(server.url))
+        probe = Depths(tiny.make(server.url))
         assert [row["ready"] for row in probe.sample()] == [0]
         server.stop()
         with pytest.raises(BrokerError):
@@ -110,28 +107,10 @@ def test_a_probe_outlives_a_restart_of_its_broker():
         server.remove()
 
 
-def test_workers_answer_by_name_and_silence_is_shown(server: Server, tmp_path: Path):
-    app = tiny.make(server.url)
-    assert inspection.workers(app, timeout=0.2).empty
-    worker = ["celery", "-A", "tests.integration.tiny", "worker", "-c", "2", "-n", "w@one", "-l", "warning"]
-    with process(worker, tmp_path / "worker.log", {"TINY_BROKER": server.url}):
-        wait_until(lambda: not inspection.workers(app, timeout=0.5).empty, 40, "the worker answers")
-        frame = inspection.workers(app, timeout=1.0, expected=["w@one", "gone@two"])
-    assert frame["worker"].tolist() == ["w@one", "gone@two"]
-    here, gone = frame.to_dict("records")
-    assert (here["processes"], here["prefetch"], here["active"], here["queues"]) == (2, 8, 0, ("tiny",))
-    assert here["pool"] == "celery.concurrency.prefork"
-    assert here["uptime"] >= 0
-    assert pd.isna(gone["queues"])
-    assert frame["active"].isna().tolist() == [False, True]
-    assert (frame.attrs["replied"], frame.attrs["expected"]) == (1, 2)
-
-
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-@pytest.mark.parametrize("ask", [inspection.depths, inspection.workers])
-def test_a_broker_that_is_down_is_named_with_the_remedy(scheme: str, ask):  # type: ignore[no-untyped-def]
+def test_a_broker_that_is_down_is_named_with_the_remedy(scheme: str) -> None:
     port = free_port()
     app = tiny.make(f"{scheme}://user:secret@127.0.0.1:{port}/")
     with pytest.raises(BrokerError, match=rf"user:\*\*\*@127.0.0.1:{port}.*start the broker") as caught:
-        ask(app)
+        depths(app)
     assert "secret" not in str(caught.value)

@@ -7,9 +7,9 @@ from collections import Counter
 from celery import Celery
 
 from tests.integration.workers import make_app
-from zumolib import beat, drill
-from zumolib.queues import QUEUES
-from zumolib.schedule import ENTRIES
+from zumolib.platform import drill, installation
+from zumolib.platform.entries import ENTRIES
+from zumolib.platform.queues import QUEUES
 
 EXPECTED = {
     "default": 33,
@@ -38,7 +38,7 @@ def take_all(app: Celery) -> dict[str, str]:
 def test_every_entry_lands_in_its_queue(broker: str, valkey_url: str) -> None:
     app = make_app(broker, valkey_url)
     take_all(app)
-    rows = beat.code_rows(app)
+    rows = installation.code_rows(app)
     asked = {entry.name: entry.queue for entry in ENTRIES}
     for row in rows:
         drill.send(app, {**row, "queue": asked[row["name"]]})  # as beat does: the queue only where asked for

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from tests.services.postgresql import postgresql
-from zumolib import orm
-from zumolib.leases import claim as claims
-from zumolib.leases import standing
-from zumolib.leases.claim import Claim
+from zumolib.database import orm
+from zumolib.schedule.leases import claim as claims
+from zumolib.schedule.leases import standing
+from zumolib.schedule.leases.claim import Claim
 
 BEAT = "a beat"
 
@@ -31,7 +31,7 @@ def alias(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     from django.db import connections
 
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     with postgresql() as settings:
         engine = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {}}
@@ -45,7 +45,7 @@ def alias(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def leases(alias: str) -> Iterator[Any]:
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     yield Lease.objects.using(alias)
     Lease.objects.using(alias).all().delete()
@@ -123,7 +123,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_claim_is_not_believed_longer_than_it_lasts(clock: list[float]) -> None:
     orm.migrate()
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     mine, other = Claim("some work"), Claim("some work")
     assert not mine.holds
@@ -148,7 +148,7 @@ def test_a_claim_outlives_a_database_that_is_away_for_a_while(
 ) -> None:
     from django.db import OperationalError
 
-    from zumolib.leases.models import Leases
+    from zumolib.schedule.leases.models import Leases
 
     def away(*_: Any, **__: Any) -> bool:
         raise OperationalError("the server is away")
@@ -164,7 +164,7 @@ def test_a_claim_outlives_a_database_that_is_away_for_a_while(
 
 
 def test_only_a_process_of_this_very_place_is_known_to_be_dead() -> None:
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
         pass

@@ -11,8 +11,9 @@ from celery import Celery
 from tests.integration.workers import make_app, worker
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import beat, control, drill
+from zumolib import control
 from zumolib.errors import BrokerError
+from zumolib.platform import drill, installation
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_drill_names_what_it_lost(
 ) -> None:
     place = server.url.removesuffix("/0")
     app = impatient(*((place, valkey_url) if lost == "broker" else (f"{valkey_url}/6", place)))
-    monkeypatch.setattr(beat, "rows", lambda app: beat.code_rows(app)[:3])
+    monkeypatch.setattr(installation, "rows", lambda app: installation.code_rows(app)[:3])
     shown: list[tuple[int, int]] = []
 
     def stop_it(done: int, of: int) -> None:

@@ -17,10 +17,9 @@ import pytest
 from tests import recorded
 from tests.services.missing import missing
 from zumolib import conf as settings
-from zumolib import events
 from zumolib.errors import HistoryError
 from zumolib.frames import health
-from zumolib.history import History, soundness, view
+from zumolib.history import History, events, soundness, view
 from zumolib.history.manifest import Manifest, commit, newest
 from zumolib.history.tidying import sweep_orphans
 

@@ -17,7 +17,8 @@ from tests.foreign import deployment, plain, project
 from tests.services.processes import PROJECT
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
-from zumolib import conf, ownership
+from zumolib import conf
+from zumolib.deployment import ownership
 
 WAITING = 5
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.integration.workers import events, make_app, worker
 from tests.waiting import wait_until
-from zumolib.queues import CLASSES, Priority
+from zumolib.platform.queues import CLASSES, Priority
 
 WAITING = 500
 SECONDS = 0.02  # run time of each of the waiting tasks

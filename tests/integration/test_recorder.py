@@ -19,12 +19,12 @@ from tests.services.processes import end, process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import dispatch
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
 from zumolib.masking import KEYS
-from zumolib.recorder import Recorder
-from zumolib.sources import queue
+from zumolib.recorder import dispatcher
+from zumolib.recorder.daemon import Recorder
+from zumolib.recorder.sources import queue
 
 Server = Valkey | RabbitMQ
 
@@ -187,7 +187,7 @@ def publish_raw(server: Server, body: bytes) -> None:
     with kombu.Connection(server.url) as connection:
         if isinstance(server, Valkey):
             with connection.default_channel.conn_or_acquire() as client:
-                client.execute_command("XADD", dispatch.STREAM, "*", dispatch.FIELD, body)
+                client.execute_command("XADD", dispatcher.STREAM, "*", dispatcher.FIELD, body)
         else:
             producer = kombu.Producer(connection, exchange=kombu.Exchange("celeryev", "topic"))
             producer.publish(
@@ -249,7 +249,7 @@ def test_the_entry_that_fired_is_recorded(server: Server, tmp_path: Path) -> Non
 def test_a_queue_that_was_full_is_told(
     rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(dispatch, "MAXLEN", 20)
+    monkeypatch.setattr(dispatcher, "MAXLEN", 20)
     monkeypatch.setattr(queue, "QUEUE", "celeryev.zumo.small")
     app = tiny.make(rabbitmq_url)
     with recording(app, tmp_path / "first") as found:

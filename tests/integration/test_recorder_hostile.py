@@ -23,8 +23,8 @@ from tests.services.processes import process
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import dispatch
 from zumolib.history import History
+from zumolib.recorder import dispatcher
 
 GOOD = 10_000
 HOSTILE = 10_000  # and the large ones
@@ -45,10 +45,10 @@ def publish(server: Valkey | RabbitMQ, messages: Iterator[Sent]) -> None:
     with kombu.Connection(server.url) as connection:
         channel = connection.default_channel
         if isinstance(server, Valkey):
-            key = dispatch.stream_key(channel)
+            key = dispatcher.stream_key(channel)
             with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
                 for number, sent in enumerate(messages, 1):
-                    pipe.execute_command("XADD", key, "*", dispatch.FIELD, sent.body)
+                    pipe.execute_command("XADD", key, "*", dispatcher.FIELD, sent.body)
                     if number % 500 == 0:
                         pipe.execute()
                 pipe.execute()

@@ -21,11 +21,12 @@ from celery import Celery
 from tests.integration import tiny
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import dispatch, events, recorder_state
-from zumolib.history import History
-from zumolib.recorder import Recorder
-from zumolib.recorder_state import State
-from zumolib.sources.clock import Clock
+from zumolib.history import History, events
+from zumolib.recorder import dispatcher as dispatch
+from zumolib.recorder import state as recorder_state
+from zumolib.recorder.daemon import Recorder
+from zumolib.recorder.sources.clock import Clock
+from zumolib.recorder.state import State
 
 NASTY = [
     "../../etc/passwd",

@@ -12,9 +12,9 @@ import pytest
 
 from tests import notebooks
 from tests.services.chromium import chromium
-from zumolib import reports
 from zumolib.conf import Conf, read
 from zumolib.errors import InputError, ReportError
+from zumolib.headless import reports
 
 NAMES = ("ZUMO_HOME", "ZUMO_HISTORY", "ZUMO_NOW", "DATABASE_URL")
 

@@ -12,7 +12,7 @@ from zumolib.conf import PROJECT
 
 SCRIPT = """
 from datetime import UTC, datetime
-from zumolib import orm
+from zumolib.database import orm
 orm.ready()
 from django.core.management import call_command
 from django_celery_beat.models import (

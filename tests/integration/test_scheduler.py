@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from zumolib import orm
 from zumolib.celery import configuration
 from zumolib.conf import read
+from zumolib.database import orm
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def row() -> Iterator[Any]:
     orm.migrate()
     from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-    from zumolib.leases.models import Lease
+    from zumolib.schedule.leases.models import Lease
 
     PeriodicTask.objects.all().delete()
     Lease.objects.all().delete()
@@ -54,8 +54,8 @@ def row() -> Iterator[Any]:
 def test_what_cannot_be_sent_is_tried_again_later_and_later_and_counts_for_nothing(
     app: Celery, row: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from zumolib import scheduler as module
-    from zumolib.leases import claim
+    from zumolib.platform import scheduler as module
+    from zumolib.schedule.leases import claim
 
     clock = [1_000.0]
     for place in (module, claim):
@@ -109,7 +109,7 @@ def test_what_is_due_is_sent_once_whatever_happens_then(
     from django.db import OperationalError
     from django_celery_beat.models import PeriodicTasks
 
-    from zumolib.scheduler import DatabaseEntry, DatabaseScheduler
+    from zumolib.platform.scheduler import DatabaseEntry, DatabaseScheduler
 
     app.conf.beat_sync_every = every
     kind = type(due)

@@ -6,8 +6,8 @@ import pytest
 
 from tests.integration import tiny
 from tests.services.valkey import Valkey
-from zumolib import dispatch, sources
-from zumolib.sources import stream
+from zumolib.recorder import dispatcher, sources
+from zumolib.recorder.sources import stream
 
 
 def test_another_recorder_claims_what_a_dead_one_took(
@@ -36,12 +36,12 @@ def test_what_all_groups_have_read_leaves_the_stream(valkey_server: Valkey) -> N
     source = sources.connect(app, "trimmer")
     with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
         try:
-            before = client.execute_command("XLEN", dispatch.STREAM)
+            before = client.execute_command("XLEN", dispatcher.STREAM)
             while source.take(0.1):
                 pass
             source.settle()
             assert before >= 300
-            assert client.execute_command("XLEN", dispatch.STREAM) < 200  # whole nodes of 100 go
+            assert client.execute_command("XLEN", dispatcher.STREAM) < 200  # whole nodes of 100 go
         finally:
             source.close()
 
@@ -52,7 +52,7 @@ def test_a_stream_that_cannot_be_written_fails_no_task(
     app = tiny.make(valkey_server.url, set_as_current=False)
     app.conf.broker_transport_options = {"global_keyprefix": "broken:"}
     with app.connection_for_read() as connection, connection.default_channel.conn_or_acquire() as client:
-        client.set(dispatch.STREAM, "not a stream")  # the client adds the prefix
+        client.set(dispatcher.STREAM, "not a stream")  # the client adds the prefix
         assert app.tasks["tiny.double"].delay(1).id
         assert app.tasks["tiny.double"].delay(2).id
         assert connection.default_channel.client.llen("tiny") == 2

@@ -13,7 +13,7 @@ import pytest
 from celery import Celery
 
 from tests.integration.workers import make_app, worker
-from zumolib import ratelimit
+from zumolib.platform import ratelimit
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu import Connection, Consumer, Producer, Queue
 
 from tests.services.valkey import Valkey
-from zumolib import redelivery, transport
+from zumolib.platform import redelivery, transport
 
 QUEUES = [Queue("first", routing_key="first"), Queue("second", routing_key="second")]
 
@@ -27,7 +27,7 @@ def url(valkey_server: Valkey) -> str:
 @pytest.fixture(params=["", "tenant:"], ids=["plain", "prefixed"])
 def connection(url: str, request: pytest.FixtureRequest) -> Iterator[Connection]:
     options = {"global_keyprefix": request.param}
-    with Connection(url, transport="zumolib.transport:Transport", transport_options=options) as made:
+    with Connection(url, transport="zumolib.platform.transport:Transport", transport_options=options) as made:
         yield made
 
 
@@ -132,7 +132,7 @@ def test_what_is_not_a_message_is_set_aside(connection: Connection, client: redi
 
 def test_the_earlier_versions_copies_are_dropped_and_not_run(url: str, client: redis.Redis) -> None:
     app = Celery("upgraded", broker=url, set_as_current=False)
-    app.conf.broker_transport = "zumolib.transport:Transport"
+    app.conf.broker_transport = "zumolib.platform.transport:Transport"
     client.hset(transport.EARLIER_NOTES, "tag", '["first", {}]')
 
     class Of:

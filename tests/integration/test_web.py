@@ -27,7 +27,7 @@ def environment(home: Path, port: int, **changes: str) -> dict[str, str]:
     return {
         **inherited,
         "PYTHONPATH": str(PROJECT),
-        "DJANGO_SETTINGS_MODULE": "zumolib.settings",
+        "DJANGO_SETTINGS_MODULE": "zumolib.platform.settings",
         "ZUMO_HOME": str(home),
         "ZUMO_SECRET_KEY": "a-secret-key-of-this-test-and-no-other",
         "DATABASE_URL": f"sqlite:///{home / 'web.sqlite3'}",

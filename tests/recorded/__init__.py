@@ -24,8 +24,7 @@ from typing import Any
 from tests.recorded.samples import depths, heartbeats
 from tests.recorded.schedule import END, ENTRIES, START, Firing, firings
 from tests.recorded.work import OUTAGE, QUEUES, REVOKED, SLOW, simulate, weights
-from zumolib import events
-from zumolib.history import History
+from zumolib.history import History, events
 
 __all__ = [
     "END",

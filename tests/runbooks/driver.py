@@ -124,7 +124,7 @@ def _run(source: str, space: dict[str, Any]) -> Any:
 def main() -> None:
     """Answer requests until there are no more."""
     answers, sys.stdout = sys.stdout, sys.stderr
-    from zumolib import orm
+    from zumolib.database import orm
 
     orm.ready()
     runs: dict[str, Run] = {}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from zumolib import events
-from zumolib.history import History
+from zumolib.history import History, events
 
 START = datetime(2026, 11, 16, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

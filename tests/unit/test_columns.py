@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kombu.utils.json import loads
 
-from zumolib import columns, events
-from zumolib.columns import Message
+from zumolib.history import events
+from zumolib.recorder import columns
+from zumolib.recorder.columns import Message
 
 RECEIVED = 1_763_294_400.25  # 2025-11-16 12:00 UTC
 TIME = RECEIVED - 1.123456

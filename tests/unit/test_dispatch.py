@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from zumolib import dispatch
+from zumolib.recorder import dispatcher
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def published(app: Celery, failures: int = 0) -> tuple[Any, list[dict[str, Any]]
 
 
 def test_our_dispatcher_is_the_apps(app: Celery):
-    assert issubclass(app.events.Dispatcher, dispatch.StreamDispatcher)
-    assert issubclass(type(app.amqp._event_dispatcher), dispatch.StreamDispatcher)
+    assert issubclass(app.events.Dispatcher, dispatcher.StreamDispatcher)
+    assert issubclass(type(app.amqp._event_dispatcher), dispatcher.StreamDispatcher)
 
 
 def test_an_event_that_could_not_be_published_goes_out_with_the_next(app: Celery):

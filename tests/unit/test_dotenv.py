@@ -11,8 +11,8 @@ import pytest
 from dotenv import dotenv_values
 
 from zumolib.conf import Conf
-from zumolib.dotenv import init, sections
 from zumolib.errors import InputError
+from zumolib.stack.dotenv import init, sections
 
 SECRETS = ("RABBITMQ_DEFAULT_PASS", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "ZUMO_SECRET_KEY", "JUPYTER_TOKEN")
 

@@ -11,8 +11,8 @@ from celery import Celery
 
 from tests.unit.frames.told import Told, write
 from zumolib.checks import BY_ID, Scene, diagnose, doubled
-from zumolib.firings import Cron, Every
 from zumolib.frames import schedule
+from zumolib.schedule.firings import Cron, Every
 
 NOW = datetime(2026, 11, 18, 6, 30, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zumolib import events
+from zumolib.history import events
 
 NOW = datetime(2026, 11, 16, 12, tzinfo=UTC)
 RECEIVED = NOW.timestamp()

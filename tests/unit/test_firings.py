@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zumolib.errors import InputError
-from zumolib.firings import Cron, Every, Once, expand
+from zumolib.schedule.firings import Cron, Every, Once, expand
 
 
 def utc(*parts: int) -> datetime:

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zumolib import events
-from zumolib.history import History
+from zumolib.history import History, events
 
 START = datetime(2026, 11, 16, 12, tzinfo=UTC)
 END = START + timedelta(hours=1)

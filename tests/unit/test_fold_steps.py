@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zumolib import events
-from zumolib.history import History
+from zumolib.history import History, events
 from zumolib.history.manifest import newest
 
 START = datetime(2026, 11, 16, 23, 59, 30, tzinfo=UTC)  # tasks cross midnight

@@ -11,9 +11,8 @@ import pytest
 
 from tests import recorded
 from tests.unit.lives import DAY, START, ids, sent
-from zumolib import events
 from zumolib.errors import InputError
-from zumolib.history import Coverage, History, aside
+from zumolib.history import Coverage, History, aside, events
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,8 @@ import pandas as pd
 import pytest
 
 from tests.unit.lives import DAY, LATER, START, files, ids, life, sent
-from zumolib import events
 from zumolib.errors import InputError
-from zumolib.history import History, manifest, place, tidying
+from zumolib.history import History, events, manifest, place, tidying
 
 
 def test_folding_and_merging_keep_every_row_at_every_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

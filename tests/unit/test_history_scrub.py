@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.lives import DAY, LATER, START, life
-from zumolib import conf, events
+from zumolib import conf
 from zumolib.cli import main
-from zumolib.history import History, place
+from zumolib.history import History, events, place
 from zumolib.history.scrub import scrub
 from zumolib.masking import KEYS, Hidden
 
@@ -185,7 +185,7 @@ def test_readers_and_recorders_go_on_meanwhile(history: History) -> None:
 def test_the_command_scrubs_history_and_receipts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, history: History
 ) -> None:
-    from zumolib import orm
+    from zumolib.database import orm
 
     orm.migrate()
     from zumolib.receipts.models import Receipt

@@ -17,9 +17,8 @@ import pandas as pd
 import pytest
 
 from tests import recorded
-from zumolib import events
 from zumolib.errors import HistoryError
-from zumolib.history import History, place
+from zumolib.history import History, events, place
 from zumolib.history.manifest import newest
 
 WINDOW = (recorded.START, recorded.END)

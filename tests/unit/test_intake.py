@@ -13,10 +13,10 @@ import orjson
 import pytest
 
 from tests.integration import hostile
-from zumolib import intake
-from zumolib.columns import Message, find
-from zumolib.held import Held
-from zumolib.intake import TooMuch
+from zumolib.recorder import intake
+from zumolib.recorder.buffer import Held
+from zumolib.recorder.columns import Message, find
+from zumolib.recorder.intake import TooMuch
 
 
 def deep(levels: int) -> Any:
@@ -113,7 +113,7 @@ def test_what_breaks_the_conversion_is_found_and_set_aside(monkeypatch: pytest.M
             raise MemoryError
         return find(found)
 
-    monkeypatch.setattr("zumolib.columns.find", breaking)
+    monkeypatch.setattr("zumolib.recorder.columns.find", breaking)
     held = Held()
     refused = held.add(messages) + held.convert()
     assert held.rows == 100

@@ -7,7 +7,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-from zumolib.reports import let_go
+from zumolib.headless.reports import let_go
 from zumolib.stack.lab import forget_kernels
 
 

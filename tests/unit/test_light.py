@@ -9,7 +9,7 @@ import pytest
 
 WAYS = {
     "figure": "from zumolib.figures import theme; theme.go.Figure().show()",
-    "report": "from zumolib import reports; reports._register_engine()",
+    "report": "from zumolib.headless import reports; reports._register_engine()",
     "jupyterlab": "from zumolib.stack import lab; sys.argv[1:] = ['--version']; lab.main()",
 }
 THEN = """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from zumolib.matching import match
+from zumolib.schedule.matching import match
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from zumolib import metric_files
 from zumolib.conf import child_environment
+from zumolib.platform import metric_files
 from zumolib.web.metrics import WorkerFiles
 
 COUNT = """

@@ -10,10 +10,9 @@ import pytest
 
 from benchmarks import __main__ as every
 from benchmarks import generated, growth, query, rivals
-from zumolib import queries
 from zumolib.frames import tasks
 from zumolib.frames.window import Window
-from zumolib.history import History
+from zumolib.history import History, queries
 
 RECORDS, DAYS = 3_000, 3
 WHOLE = Window(generated.END - DAYS * generated.DAY, generated.END)

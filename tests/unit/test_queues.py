@@ -5,7 +5,7 @@ from celery import Celery
 
 from zumolib.celery import create
 from zumolib.conf import Conf
-from zumolib.queues import CLASSES, PRIORITIES, QUEUES, RATE_LIMITS, Priority, PriorityOrder
+from zumolib.platform.queues import CLASSES, PRIORITIES, QUEUES, RATE_LIMITS, Priority, PriorityOrder
 
 
 @pytest.fixture(scope="module")

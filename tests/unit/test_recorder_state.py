@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from zumolib import recorder_state
 from zumolib.cli.stack import _recorder
-from zumolib.recorder_state import State, StateFile
+from zumolib.recorder import state as recorder_state
+from zumolib.recorder.state import State, StateFile
 from zumolib.web.metrics import Recorders
 
 

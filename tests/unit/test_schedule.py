@@ -9,7 +9,7 @@ from celery.schedules import crontab
 
 from zumolib.celery import create
 from zumolib.conf import read
-from zumolib.schedule import BY_NAME, CATEGORIES, ENTRIES, Cron, Entry
+from zumolib.platform.entries import BY_NAME, CATEGORIES, ENTRIES, Cron, Entry
 
 # Of the 94 rows that the platform's owner gave: changing one means agreeing on it with them.
 DIGEST = "c8e757a83d1b278c6a9f9a56f1e1935cd9e750451adc8731bd68c624a76fbe2c"

@@ -8,7 +8,7 @@ import pytest
 from kombu.asynchronous.hub import Hub
 from kombu.asynchronous.timer import Timer
 
-from zumolib import timers
+from zumolib.platform import timers
 
 
 def test_cancelled_timers_leave_and_the_others_fire_in_their_order() -> None:
@@ -46,4 +46,4 @@ def test_a_round_that_is_a_timer_itself_does_not_disturb_the_loop(monkeypatch: p
 def test_every_worker_of_the_app_does() -> None:
     from zumolib.celery import app
 
-    assert "zumolib.timers:ForgetTimers" in app.steps["worker"]
+    assert "zumolib.platform.timers:ForgetTimers" in app.steps["worker"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zumolib import wildcards
+from zumolib import parsing
 
 #   name             typed          is it     is it within
 NAMES = [
@@ -25,5 +25,5 @@ NAMES = [
 
 @pytest.mark.parametrize(("name", "typed", "fits", "contains"), NAMES)
 def test_a_typed_name(name: object, typed: str, fits: bool, contains: bool) -> None:
-    assert wildcards.fits(name, typed) is fits
-    assert wildcards.contains(name, typed) is contains
+    assert parsing.fits(name, typed) is fits
+    assert parsing.contains(name, typed) is contains

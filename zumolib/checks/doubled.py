@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from zumolib import firings
 from zumolib.checks import schedule as beats
 from zumolib.checks.check import CannotTell, Check, Finding
 from zumolib.errors import HistoryError
 from zumolib.frames import schedule
 from zumolib.frames.window import Window, open_history
+from zumolib.schedule import firings
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene

@@ -15,7 +15,8 @@ from zumolib.checks.check import CannotTell
 from zumolib.control import fleet, remote, resume
 from zumolib.control.fleet import Fleet
 from zumolib.errors import BrokerError
-from zumolib.inspection import CONNECT_SECONDS, broker_errors, depths
+from zumolib.inspection.connection import CONNECT_SECONDS, broker_errors
+from zumolib.inspection.queues import depths
 
 if TYPE_CHECKING:
     from celery import Celery

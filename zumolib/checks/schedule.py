@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import faults, ownership
-from zumolib import rows as reader
 from zumolib.checks import broker
 from zumolib.checks.check import CannotTell, Check, Finding
 from zumolib.conf import conf
 from zumolib.control.database import database_errors
 from zumolib.control.entry import BEAT_INTERVAL
 from zumolib.control.when import When
-from zumolib.leases import standing as leases
-from zumolib.leases.standing import OURS, Standing
+from zumolib.deployment import ownership
+from zumolib.schedule import faults
+from zumolib.schedule import rows as reader
+from zumolib.schedule.leases import standing as leases
+from zumolib.schedule.leases.standing import OURS, Standing
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene

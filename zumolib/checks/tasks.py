@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 
-from zumolib import peek
 from zumolib.checks import schedule, workers
 from zumolib.checks.check import CannotTell, Check, Finding
 from zumolib.errors import BrokerError
+from zumolib.inspection import messages
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
@@ -138,7 +138,7 @@ def _revoked(scene: Scene) -> Iterator[Finding]:
     }
     if not listed:
         return
-    if not peek.allowed(scene.app):
+    if not messages.allowed(scene.app):
         raise CannotTell(
             f"workers list {len(listed)} revoked tasks; which of them wait, this broker does not tell"
         )
@@ -146,7 +146,7 @@ def _revoked(scene: Scene) -> Iterator[Finding]:
         waiting = [
             lying
             for queue in scene.queues
-            for lying in peek.waiting(scene.app, queue, limit=MOST_READ)
+            for lying in messages.waiting(scene.app, queue, limit=MOST_READ)
             if lying.id in listed and scene.concerns(lying.name)
         ]
     except BrokerError as error:

@@ -36,9 +36,9 @@ class Front(click.Group):
             raise
         except Exception as error:
             # A disk that is full or a damaged database may show anywhere; anything else is ours to see whole.
-            from zumolib import storage_faults
+            from zumolib.database import faults
 
-            said = storage_faults.line(error)
+            said = faults.line(error)
             if said is None:
                 mask_tracebacks(masked_keys())
                 raise

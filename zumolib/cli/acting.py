@@ -57,7 +57,8 @@ def act(plan: Plan, how: How) -> Receipt | None:
     InputError
         When nobody can be asked and ``--yes`` was not given.
     """
-    from zumolib import control, permission
+    from zumolib import control
+    from zumolib.conf import permission
     from zumolib.errors import InputError
 
     if how.dry_run:

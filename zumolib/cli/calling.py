@@ -204,7 +204,7 @@ def _failed(seconds: float, *, name: str | None, queue: str | None, error: str |
     """Ids of failed tasks in the recorded history."""
     from datetime import UTC, datetime, timedelta
 
-    from zumolib import wildcards
+    from zumolib import parsing
     from zumolib.conf import conf
     from zumolib.history import History
 
@@ -212,7 +212,7 @@ def _failed(seconds: float, *, name: str | None, queue: str | None, error: str |
     tasks = History(conf().history).tasks(now - timedelta(seconds=seconds), now, state="FAILURE")
     for column, pattern in (("name", name), ("queue", queue)):
         if pattern:
-            tasks = tasks[[wildcards.fits(value, pattern) for value in tasks[column]]]
+            tasks = tasks[[parsing.fits(value, pattern) for value in tasks[column]]]
     if error:
         tasks = tasks[tasks["exception"].fillna("").astype(str).str.contains(error, regex=False)]
     return [str(task_id) for task_id in tasks["task_id"]]

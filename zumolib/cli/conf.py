@@ -39,7 +39,7 @@ def env() -> None:
 @reads
 def env_init(path: Path, force: bool) -> None:
     """Write a .env file with fresh secrets, readable by you only."""
-    from zumolib import dotenv
+    from zumolib.stack import dotenv
 
     say("wrote", str(dotenv.init(path, force=force)))
 

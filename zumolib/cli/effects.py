@@ -45,7 +45,7 @@ def writes(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def asking(*positional: Any, **named: Any) -> Any:
-        from zumolib import permission
+        from zumolib.conf import permission
 
         permission.check()
         return command(*positional, **named)

@@ -33,13 +33,12 @@ def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None
     """
     from dataclasses import asdict
 
-    from zumolib import permission
-    from zumolib.conf import conf
+    from zumolib.conf import conf, permission
     from zumolib.control import receipt
     from zumolib.history import History
     from zumolib.history.scrub import look
     from zumolib.history.scrub import scrub as scrub_history
-    from zumolib.signatures import hidden_arguments
+    from zumolib.inspection.signatures import hidden_arguments
 
     if not dry_run:
         permission.check()

@@ -19,12 +19,12 @@ def record(name: str, app_name: str | None) -> None:
     """Record events and queue depths of a Celery app until ended."""
     import logging
 
-    from zumolib import ownership
     from zumolib.conf import conf
+    from zumolib.deployment import ownership
     from zumolib.errors import BrokerError
     from zumolib.history import History
-    from zumolib.recorder import Recorder, stop_on_signals
-    from zumolib.signatures import hidden_arguments
+    from zumolib.inspection.signatures import hidden_arguments
+    from zumolib.recorder.daemon import Recorder, stop_on_signals
 
     log_to_stderr()
     stop = threading.Event()

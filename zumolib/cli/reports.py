@@ -10,7 +10,7 @@ from zumolib.cli.effects import reads
 from zumolib.cli.output import as_json, dump, progress_bar
 
 if TYPE_CHECKING:
-    from zumolib.reports import Report
+    from zumolib.headless.reports import Report
 
 
 @click.command()
@@ -31,8 +31,8 @@ def report(day: str | None, as_json: bool) -> None:
 
 def make_report(day: str | None) -> Report:
     """Run the daily report with a progress bar."""
-    from zumolib import reports
     from zumolib.conf import conf
+    from zumolib.headless import reports
 
     with progress_bar("report") as progress:
         return reports.daily(day, conf=conf(), progress=progress)

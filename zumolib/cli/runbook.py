@@ -43,8 +43,7 @@ def run(name: str, reason: str, apply: bool, open_: bool, given: tuple[str, ...]
 
     Exit code 1 when something is left to do.
     """
-    from zumolib import permission
-    from zumolib.conf import conf
+    from zumolib.conf import conf, permission
     from zumolib.runbooks import copies
 
     found = copies.find(name)

@@ -25,12 +25,13 @@ def install(names: tuple[str, ...], as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from zumolib import beat, ownership
     from zumolib.celery import app
+    from zumolib.deployment import ownership
+    from zumolib.platform import installation
 
     ownership.require_app()
     ownership.require_database()
-    made = beat.install(app, names)
+    made = installation.install(app, names)
     if as_json:
         dump(asdict(made))
         return
@@ -46,10 +47,10 @@ def install(names: tuple[str, ...], as_json: bool) -> None:
 @reads
 def list_(code: bool, as_json: bool) -> None:
     """List every entry with its queue and its next firing (UTC)."""
-    from zumolib import beat
     from zumolib.celery import app
+    from zumolib.platform import installation
 
-    rows = beat.code_rows(app) if code else beat.rows(app)
+    rows = installation.code_rows(app) if code else installation.rows(app)
     if as_json:
         keys = masked_keys()
         dump([row | {"kwargs": mask_value(row["kwargs"], keys)} for row in rows])
@@ -73,9 +74,9 @@ def drift(as_json: bool) -> None:
     """Show in what the database differs from the code."""
     from dataclasses import asdict
 
-    from zumolib import beat
+    from zumolib.platform import installation
 
-    found = [asdict(difference) for difference in beat.drift()]
+    found = [asdict(difference) for difference in installation.drift()]
     for row in found:
         if row["field"] == "kwargs":
             row |= mask_value({side: row[side] for side in ("code", "database")}, masked_keys())

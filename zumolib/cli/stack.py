@@ -69,7 +69,7 @@ def _show_only(only: tuple[str, ...], as_json: bool) -> NoReturn:
     """Ask some of the questions, and end with their exit code."""
     from dataclasses import asdict
 
-    from zumolib import ownership
+    from zumolib.deployment import ownership
     from zumolib.vitals import questions
     from zumolib.vitals.answer import EXIT_CODES, worst
 

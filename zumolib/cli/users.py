@@ -62,7 +62,8 @@ def _users() -> Any:
     Foreign
         When the database is another project's, whose accounts are not ours to make or to change.
     """
-    from zumolib import orm, ownership
+    from zumolib.database import orm
+    from zumolib.deployment import ownership
 
     ownership.require_database()
     orm.ready()

@@ -15,7 +15,7 @@ from zumolib.cli.reports import make_report
 if TYPE_CHECKING:
     from celery import Celery
 
-    from zumolib.drill import Outcome
+    from zumolib.platform.drill import Outcome
 
 
 @click.command()
@@ -26,8 +26,8 @@ def run() -> None:
 
     click.echo("starting the embedded stack")
     plan = lifecycle.up(say)
-    from zumolib import ownership, permission
-    from zumolib.conf import conf
+    from zumolib.conf import conf, permission
+    from zumolib.deployment import ownership
     from zumolib.errors import ReadOnly
     from zumolib.history import History
 
@@ -98,7 +98,8 @@ def drill(timeout: float, as_json: bool) -> None:
 
 
 def _load(*, seed: int, scale: float) -> dict[str, Any]:
-    from zumolib import orm, ownership
+    from zumolib.database import orm
+    from zumolib.deployment import ownership
 
     ownership.require_app()
     ownership.require_database()
@@ -108,7 +109,8 @@ def _load(*, seed: int, scale: float) -> dict[str, Any]:
 
 
 def _drill(app: Celery, timeout: float) -> list[Outcome]:
-    from zumolib import drill, ownership
+    from zumolib.deployment import ownership
+    from zumolib.platform import drill
 
     ownership.require_app()
     ownership.require_database()

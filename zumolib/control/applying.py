@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
-from zumolib import permission
+from zumolib.conf import permission
 from zumolib.control import receipt
 from zumolib.control.plan import Plan
 from zumolib.control.receipt import Receipt

@@ -12,13 +12,13 @@ import pandas as pd
 from celery.utils import uuid
 from kombu.exceptions import EncodeError
 
-from zumolib import peek
 from zumolib.conf import conf
 from zumolib.control import catalog, sending
 from zumolib.control.fleet import arguments_text
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import messages
 from zumolib.masking import mask_call
 from zumolib.receipts.observation import Observation
 
@@ -171,7 +171,7 @@ def _queue(app: Celery, name: str, queue: str | None) -> str:
 def _priority(app: Celery, priority: int | None) -> int | None:
     if priority is None:
         return None
-    highest = 9 if peek.allowed(app) else 255
+    highest = 9 if messages.allowed(app) else 255
     if not 0 <= priority <= highest:
         raise InputError(f"priority={priority}: this broker knows 0 to {highest}")
     return priority
@@ -212,7 +212,7 @@ def _caveats(app: Celery, now: datetime, due: datetime | None, end: datetime | N
         found.append("a worker holds it until it is due, and gives it back if that worker ends")
         options = app.conf.broker_transport_options or {}
         limit = options.get("visibility_timeout", VISIBILITY_TIMEOUT)
-        if peek.allowed(app) and (due - now).total_seconds() > limit:
+        if messages.allowed(app) and (due - now).total_seconds() > limit:
             found.append(f"due later than the broker's visibility timeout of {limit:,} s: it may run twice")
     if end is not None:
         found.append("it expires by the workers' clocks")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zumolib.conf import conf
 from zumolib.control import remote
 from zumolib.errors import InputError
-from zumolib.signatures import Parameter, describe, first_line
+from zumolib.inspection.signatures import Parameter, describe, first_line
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from zumolib import storage_faults
+from zumolib.database import faults
 from zumolib.errors import ZumoError
 
 
@@ -18,12 +18,12 @@ def database_errors() -> Iterator[None]:
         yield
     except (DatabaseError, InterfaceError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ZumoError(storage_faults.line(error) or f"{reason}; {_remedy()}") from error
+        raise ZumoError(faults.line(error) or f"{reason}; {_remedy()}") from error
 
 
 def _remedy() -> str:
     """What to do; `zumo migrate` is only for a database of our own."""
-    from zumolib import ownership
+    from zumolib.deployment import ownership
 
     try:
         found = ownership.foreign_tables()

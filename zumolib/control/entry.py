@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib import faults, orm, rows
 from zumolib.control.database import database_errors
 from zumolib.control.when import When
+from zumolib.database import orm
 from zumolib.errors import InputError, ScheduleError
+from zumolib.schedule import faults, rows
 
 if TYPE_CHECKING:
     from celery import Celery

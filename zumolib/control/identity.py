@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from celery.states import PENDING, READY_STATES, REVOKED
 
-from zumolib import peek
 from zumolib.conf import conf
 from zumolib.control import sending
 from zumolib.errors import HistoryError, InputError
 from zumolib.history import History
+from zumolib.inspection import messages
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -64,9 +64,9 @@ def traces(app: Celery, ids: Sequence[str]) -> tuple[dict[str, Trace], str]:
     """
     found: dict[str, Trace] = {}
     asked = ["every worker"]
-    if peek.allowed(app):
+    if messages.allowed(app):
         asked.append("the broker")
-        for task_id, lying in peek.find(app, ids).items():
+        for task_id, lying in messages.find(app, ids).items():
             found[task_id] = Trace("held" if lying.held else "queued", "broker", lying.name, lying.queue)
     left = [task_id for task_id in ids if task_id not in found]
     if hasattr(app.backend, "get_task_meta"):  # a disabled result backend has none
@@ -83,7 +83,7 @@ def traces(app: Celery, ids: Sequence[str]) -> tuple[dict[str, Trace], str]:
         except HistoryError as error:
             return found, f"{_listed(asked)}; the history cannot be read ({error})"
         asked.append("history")
-    hidden = "" if peek.allowed(app) else "; this broker does not show what waits in its queues"
+    hidden = "" if messages.allowed(app) else "; this broker does not show what waits in its queues"
     return found, _listed(asked) + hidden
 
 

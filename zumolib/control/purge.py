@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from zumolib import peek
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
-from zumolib.inspection import CONNECT_SECONDS, broker_errors, depths
+from zumolib.inspection import messages
+from zumolib.inspection.connection import CONNECT_SECONDS, broker_errors
+from zumolib.inspection.queues import depths
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def plan(app: Celery, queue: str) -> Purge:
     ready = depths(app).set_index("queue")["ready"].get(queue)
     expected = 0 if pd.isna(ready) else int(ready)
     counts: dict[str, int] = {}
-    if peek.allowed(app):
-        for lying in islice(peek.waiting(app, queue), MOST_READ):
+    if messages.allowed(app):
+        for lying in islice(messages.waiting(app, queue), MOST_READ):
             counts[lying.name] = counts.get(lying.name, 0) + 1
     # What is no task, was not read, or came in between.
     rest = expected - sum(counts.values())
@@ -98,7 +99,7 @@ def plan(app: Celery, queue: str) -> Purge:
         target=queue,
         summary=f"purge {expected:,} messages from queue {queue}" if expected else f"queue {queue} is empty",
         preview=pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS),
-        caveats=CAVEATS if peek.allowed(app) else (*CAVEATS, peek.NOT_ALLOWED),
+        caveats=CAVEATS if messages.allowed(app) else (*CAVEATS, messages.NOT_ALLOWED),
         asked={"queue": queue},
         before={"ready": expected, "tasks": counts},
         queue=queue,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import orm, processes
+from zumolib import processes
 from zumolib.conf import conf, person
 from zumolib.control.database import database_errors
 from zumolib.control.run import Run
+from zumolib.database import orm
 from zumolib.errors import ControlError, InputError, ZumoError
 from zumolib.masking import mask_text, mask_value
 from zumolib.receipts import keeping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zumolib.control import fleet, pool, remote
 from zumolib.control.run import Run
-from zumolib.inspection import depths
+from zumolib.inspection.queues import depths
 from zumolib.receipts.observation import UNTIL_RESTART, VERIFIED, Observation
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from kombu.entity import Queue
 from kombu.messaging import Consumer, Producer
 
-from zumolib.inspection import CONNECT_SECONDS, broker_errors
+from zumolib.inspection.connection import CONNECT_SECONDS, broker_errors
 
 if TYPE_CHECKING:
     from celery import Celery

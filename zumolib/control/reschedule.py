@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from zumolib import faults
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.control.when import FIRINGS, When
 from zumolib.errors import InputError
 from zumolib.receipts.observation import UNTIL_EDITED, Observation
-from zumolib.rows import UNKNOWN
+from zumolib.schedule import faults
+from zumolib.schedule.rows import UNKNOWN
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm
 from zumolib.control import fleet, remote
 from zumolib.control.database import database_errors
 from zumolib.control.fleet import Fleet
 from zumolib.control.pause import consuming, queues_frame
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
+from zumolib.database import orm
 from zumolib.errors import InputError
 from zumolib.receipts import keeping
 from zumolib.receipts.observation import Observation

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import peek, wildcards
+from zumolib import parsing
 from zumolib.control import fleet, identity, remote
 from zumolib.control.fleet import Fleet
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import messages
 from zumolib.receipts.observation import Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def plan(
         chosen = chosen[chosen["id"].isin(wanted)]
     for column, pattern in (("name", name), ("queue", queue), ("worker", worker)):
         if pattern is not None:
-            fitting = [wildcards.fits(value, pattern) for value in chosen[column]]
+            fitting = [parsing.fits(value, pattern) for value in chosen[column]]
             chosen = chosen[pd.Series(fitting, index=chosen.index, dtype=bool)]
     if older is not None:
         chosen = chosen[chosen["age"].ge(older).fillna(value=False)]
@@ -253,9 +254,9 @@ def candidates(
     """
     held = now.tasks
     held = held[held["state"].isin(states)]
-    if "queued" not in states or not peek.allowed(app):
+    if "queued" not in states or not messages.allowed(app):
         return held.reset_index(drop=True)
-    names = [q for q in app.amqp.queues if queue is None or wildcards.fits(q, queue)]
+    names = [q for q in app.amqp.queues if queue is None or parsing.fits(q, queue)]
     rows = [
         {
             "id": lying.id,
@@ -266,13 +267,13 @@ def candidates(
             "eta": pd.to_datetime(lying.eta, utc=True) if lying.eta else None,
         }
         for name in names
-        for lying in peek.waiting(app, name, limit=MOST_QUEUED)
+        for lying in messages.waiting(app, name, limit=MOST_QUEUED)
     ]
     queued = pd.DataFrame(rows, columns=list(fleet.TASKS)).astype(fleet.TASKS)
     return pd.concat([held, queued], ignore_index=True) if rows else held.reset_index(drop=True)
 
 
-def _lying_text(app: Celery, lying: peek.Lying) -> str:
+def _lying_text(app: Celery, lying: messages.Lying) -> str:
     headers = lying.payload["headers"]
     return fleet.representation(app, lying.name, headers.get("argsrepr"), headers.get("kwargsrepr"))
 
@@ -334,8 +335,8 @@ def _caveats(
         found.append(TERMINATES)
     elif (preview["state"] == "active").any():
         found.append(RUNNING)
-    if "queued" in states and not peek.allowed(app):
-        found.append(f"tasks that wait in queues are not in the preview: {peek.NOT_ALLOWED}")
+    if "queued" in states and not messages.allowed(app):
+        found.append(f"tasks that wait in queues are not in the preview: {messages.NOT_ALLOWED}")
     if now.silent:
         found.append(SILENT.format(", ".join(now.silent)))
     if (preview["state"] == UNKNOWN).any():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from zumolib import faults
 from zumolib.control import call, entry
 from zumolib.errors import InputError
+from zumolib.schedule import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

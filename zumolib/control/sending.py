@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import OperationalError
 
-from zumolib import peek
 from zumolib.conf import hide
 from zumolib.control import remote
 from zumolib.errors import BrokerError
+from zumolib.inspection import messages as peek
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import faults
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.control.when import When
 from zumolib.errors import ZumoError
 from zumolib.receipts.observation import UNTIL_EDITED, Observation
+from zumolib.schedule import faults
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 from celery.schedules import ParseException, crontab
 
-from zumolib import beat, faults, firings, rows
 from zumolib.errors import InputError
-from zumolib.faults import FIELDS
+from zumolib.platform import installation
+from zumolib.schedule import faults, firings, rows
+from zumolib.schedule.faults import FIELDS
 
 if TYPE_CHECKING:
     from django_celery_beat.models import PeriodicTask
@@ -106,10 +107,10 @@ class When:
             setattr(row, f"{kind}_id", None)
         if self.cron is not None:
             fields = dict(zip(FIELDS, self.cron.split(), strict=True))
-            row.crontab = beat.first_or_new(CrontabSchedule, timezone=self.zone, **fields)
+            row.crontab = installation.first_or_new(CrontabSchedule, timezone=self.zone, **fields)
         elif self.every is not None:
             period = next(name for name, seconds in PERIODS.items() if self.every % seconds == 0)
-            row.interval = beat.first_or_new(
+            row.interval = installation.first_or_new(
                 IntervalSchedule, every=self.every // PERIODS[period], period=period
             )
         elif self.other is not None and self.other["kind"]:
@@ -117,7 +118,7 @@ class When:
 
     @property
     def spec(self) -> firings.Spec | None:
-        """What :func:`zumolib.firings.expand` takes; an interval counts from the anchor that it is given."""
+        """What :func:`zumolib.schedule.firings.expand` takes; an interval counts from the anchor that it is given."""
         if self.cron is not None:
             return firings.Cron(**dict(zip(FIELDS, self.cron.split(), strict=True)), zone=self.zone)
         return firings.Every(self.every) if self.every is not None else None

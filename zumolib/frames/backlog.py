@@ -192,15 +192,15 @@ def contents(
         ``name`` (str), ``count`` (int64, messages), ``share`` (float, of those that were read), ``first``
         (id of the first of them). ``attrs["note"]`` says what was read, and how.
     """
-    from zumolib import peek
+    from zumolib.inspection import messages
 
     at = at or conf().now()
     if queue not in app.amqp.queues:
         known = ", ".join(app.amqp.queues)
         raise InputError(f"queue={queue!r}: the app has no such queue; it has {known}")
     try:
-        if peek.allowed(app):
-            read = [(one.name, one.id) for one in peek.waiting(app, queue, limit=limit)]
+        if messages.allowed(app):
+            read = [(one.name, one.id) for one in messages.waiting(app, queue, limit=limit)]
             note = f"Source: the queue itself, its first {limit:,} messages, read and left where they are"
         else:
             waits = tasks.inflight(

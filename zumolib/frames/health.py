@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import recorder_state, storage_faults
 from zumolib.conf import conf, hide
+from zumolib.database import faults
 from zumolib.errors import BrokerError, HistoryError
 from zumolib.frames.statements import ask
 from zumolib.frames.window import Window
 from zumolib.history import soundness
-from zumolib.leases import standing
-from zumolib.leases.standing import OURS
+from zumolib.recorder import state as recorder_state
+from zumolib.schedule.leases import standing
+from zumolib.schedule.leases.standing import OURS
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -88,7 +89,7 @@ def broker(app: Celery) -> Finding:
     """Connect, and ask for what a queue's depth is asked with."""
     from contextlib import closing
 
-    from zumolib.inspection import Depths
+    from zumolib.inspection.queues import Depths
 
     began = time.perf_counter()
     with closing(Depths(app)) as probe:
@@ -100,7 +101,7 @@ def broker(app: Celery) -> Finding:
 
 def database() -> Finding:
     """Count the enabled entries of the schedule."""
-    from zumolib import orm
+    from zumolib.database import orm
 
     orm.ready()
     from django.db import DatabaseError, close_old_connections, connections
@@ -112,7 +113,7 @@ def database() -> Finding:
         kind = connections["default"].vendor
     except DatabaseError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        remedy = storage_faults.remedy(error) or "start it or correct DATABASE_URL, then `zumo migrate`"
+        remedy = faults.remedy(error) or "start it or correct DATABASE_URL, then `zumo migrate`"
         return Finding("database", DOWN, reason, remedy)
     if not enabled:
         return Finding("database", WARNING, "no entry is enabled", "`zumo schedule install`")

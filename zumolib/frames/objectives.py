@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from zumolib.deployment.objectives import OBJECTIVES, Objective
 from zumolib.errors import InputError
 from zumolib.frames.statements import COUNT, TEXT, Condition, Names, ask, frame, told
 from zumolib.frames.window import Window
-from zumolib.objectives import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
     from zumolib.history import History

@@ -95,8 +95,8 @@ def live(app: Celery) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a queue, with the columns of :func:`zumolib.inspection.depths`.
+        One row a queue, with the columns of :func:`zumolib.inspection.queues.depths`.
     """
-    from zumolib import inspection
+    from zumolib.inspection.queues import depths
 
-    return inspection.depths(app, management_url=conf().RABBITMQ_MANAGEMENT_URL)
+    return depths(app, management_url=conf().RABBITMQ_MANAGEMENT_URL)

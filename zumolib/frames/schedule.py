@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib import firings as expansion
 from zumolib.conf import conf
-from zumolib.faults import landing_queue
 from zumolib.frames.window import Window
+from zumolib.schedule import firings as expansion
+from zumolib.schedule.faults import landing_queue
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -46,11 +46,11 @@ def entries(app: Celery | None = None) -> pd.DataFrame:
         ``name``, ``task``, ``queue`` (where it lands), ``schedule`` (readable), ``kind`` (crontab, interval,
         clocked, solar; empty for a row that has none), ``enabled``, ``timezone`` (IANA name),
         ``last_run_at``, ``start_time``, ``expires`` (UTC, NaT where unset), ``when`` (what
-        :func:`zumolib.firings.expand` takes; None for solar entries, whose times depend on a place, and
+        :func:`zumolib.schedule.firings.expand` takes; None for solar entries, whose times depend on a place, and
         where no times can be computed) and ``problem`` (what is wrong with a row that beat can neither
         schedule nor send; empty for others).
     """
-    from zumolib import rows
+    from zumolib.schedule import rows
 
     frame = pd.DataFrame(
         [{name: getattr(row, name) for name in COLUMNS} for row in rows.read(app or _our_app())],

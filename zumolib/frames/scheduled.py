@@ -1,7 +1,7 @@
 """A history together with the schedule: which entry sent a task whose sender does not say.
 
 Our app's events carry the entry, a foreign app's do not, and neither do events from before it was ours.
-There it is concluded from name and time (:mod:`zumolib.matching`), and marked. That is done for the rows
+There it is concluded from name and time (:mod:`zumolib.schedule.matching`), and marked. That is done for the rows
 that a frame shows, and for a whole window only where somebody filters or groups by entry.
 """
 
@@ -19,9 +19,9 @@ from zumolib.errors import ZumoError
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
 from zumolib.history import History
+from zumolib.history.queries import query
 from zumolib.history.view import By
-from zumolib.matching import EARLY, LATE, candidates, match
-from zumolib.queries import query
+from zumolib.schedule.matching import EARLY, LATE, candidates, match
 
 logger = logging.getLogger(__name__)
 

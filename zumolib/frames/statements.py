@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zumolib import queries
 from zumolib.errors import InputError
 from zumolib.frames.scheduled import Scheduled, concluding
+from zumolib.history import queries
 
 if TYPE_CHECKING:
     from zumolib.frames.window import Window

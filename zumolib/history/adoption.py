@@ -11,14 +11,14 @@ from datetime import datetime
 
 import duckdb
 
-from zumolib import events, queries
 from zumolib.errors import HistoryError
+from zumolib.history import events, queries
 from zumolib.history.fold import readable, settle
 from zumolib.history.gathering import read_rows, read_settled
 from zumolib.history.manifest import KINDS, Manifest
 from zumolib.history.output import Output
 from zumolib.history.place import Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 logger = logging.getLogger(__name__)
 

@@ -18,14 +18,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from zumolib import events, queries
 from zumolib.errors import HistoryError
-from zumolib.history import appended
+from zumolib.history import appended, events, queries
 from zumolib.history.gathering import DEPTHS, gather, read_rows, read_settled
 from zumolib.history.manifest import Manifest, commit, micros
 from zumolib.history.output import Output
 from zumolib.history.place import Entry, Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from zumolib import events, queries
+from zumolib.history import events, queries
 from zumolib.history.manifest import Manifest, Segment, moment
 from zumolib.history.place import Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 DEPTHS = pa.schema(
     [

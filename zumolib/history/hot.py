@@ -14,11 +14,11 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from zumolib import events
+from zumolib.history import events
 from zumolib.history.gathering import gather, read_rows, read_settled
 from zumolib.history.manifest import Manifest
 from zumolib.history.place import Entry, Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from zumolib.errors import HistoryError
 from zumolib.history.gathering import read_settled
 from zumolib.history.manifest import Kind, Manifest, Segment, commit, micros
 from zumolib.history.place import Entry, Place
-from zumolib.queries import query, quoted
+from zumolib.history.queries import query, quoted
 
 # The unit that a question reads or passes over: an hour of a busy day, and enough for good compression.
 ROW_GROUP = 61_440

@@ -7,9 +7,8 @@ from typing import TypeVar
 
 import duckdb
 
-from zumolib import queries
 from zumolib.errors import HistoryError
-from zumolib.history import doubts, view
+from zumolib.history import doubts, queries, view
 from zumolib.history.fold import whole
 from zumolib.history.place import Place
 from zumolib.history.view import View

@@ -12,9 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from zumolib import queries
 from zumolib.errors import HistoryError
-from zumolib.history import aside
+from zumolib.history import aside, queries
 from zumolib.history.adoption import adopt
 from zumolib.history.fold import fold, waiting
 from zumolib.history.manifest import Manifest, Segment, newest

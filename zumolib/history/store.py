@@ -18,16 +18,15 @@ from typing import Any, Protocol
 import pandas as pd
 import pyarrow as pa
 
-from zumolib import events, queries
 from zumolib.errors import InputError
-from zumolib.history import appended, aside, tidying
+from zumolib.history import appended, aside, events, queries, tidying
 from zumolib.history.address import opened
 from zumolib.history.coverage import Coverage, Source, cover
 from zumolib.history.gathering import DEPTHS
+from zumolib.history.queries import query
 from zumolib.history.reader import Reader
 from zumolib.history.shapes import DEPTH_FRAME, TASKS, WORKERS, framed
 from zumolib.history.view import By, View
-from zumolib.queries import query
 
 Names = str | Sequence[str] | None
 
@@ -60,12 +59,12 @@ class History:
         self._reader = Reader(self.place)
 
     def append_events(self, rows: list[dict[str, Any]] | pa.Table, *, source: Source | None = None) -> None:
-        """Put rows of :data:`zumolib.events.SCHEMA` on disk; they survive a power cut once this returns.
+        """Put rows of :data:`zumolib.history.events.SCHEMA` on disk; they survive a power cut once this returns.
 
         Parameters
         ----------
         rows
-            What :func:`zumolib.events.row` gives, or a table of that schema.
+            What :func:`zumolib.history.events.row` gives, or a table of that schema.
         source
             How the events were taken.
 

@@ -16,16 +16,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
-from zumolib import events, queries
 from zumolib.errors import HistoryError
-from zumolib.history import appended, doubts
+from zumolib.history import appended, doubts, events, queries
 from zumolib.history.adoption import adopt
 from zumolib.history.fold import fold, leave_out, waiting, without_damaged
 from zumolib.history.gathering import DEPTHS, read_rows
 from zumolib.history.manifest import GRACE, KINDS, Manifest, Segment, commit, micros, newest
 from zumolib.history.output import Output
 from zumolib.history.place import Entry, Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 logger = logging.getLogger(__name__)
 

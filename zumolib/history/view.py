@@ -8,13 +8,13 @@ from typing import Literal
 
 import duckdb
 
-from zumolib import events
+from zumolib.history import events
 from zumolib.history.fold import waiting
 from zumolib.history.gathering import DEPTHS, read_rows, read_settled
 from zumolib.history.hot import Hot, Warm
 from zumolib.history.manifest import Kind, Manifest, Segment, micros, newest
 from zumolib.history.place import Entry, Place
-from zumolib.queries import query
+from zumolib.history.queries import query
 
 By = Literal["any", "finished"]
 

@@ -31,7 +31,7 @@ def mask_table(
     Parameters
     ----------
     rows
-        Of :data:`zumolib.events.SCHEMA`, or of a file of the history.
+        Of :data:`zumolib.history.events.SCHEMA`, or of a file of the history.
     keys
         As :data:`zumolib.masking.KEYS`; without any, nothing is hidden.
     arguments

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from zumolib import orm
+from zumolib.database import orm
 from zumolib.receipts import keeping
 
 if TYPE_CHECKING:

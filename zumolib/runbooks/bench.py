@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from zumolib import orm
 from zumolib.checks import BY_ID, CannotTell, Diagnosis, Scene, broker, diagnose
 from zumolib.conf import conf
+from zumolib.database import orm
 from zumolib.errors import InputError
 from zumolib.runbooks.cures import Cures, plans_for
 from zumolib.runbooks.troubles import TROUBLES

@@ -13,9 +13,11 @@ from uuid import uuid4
 import psutil
 import redis
 
-from zumolib import orm, ownership, rows
 from zumolib.checks import CannotTell, schedule
+from zumolib.database import orm
+from zumolib.deployment import ownership
 from zumolib.figures.words import counted
+from zumolib.schedule import rows
 
 if TYPE_CHECKING:
     from zumolib.runbooks.bench import Bench

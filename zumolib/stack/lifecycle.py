@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from zumolib import conf as settings
-from zumolib import ownership, recorder_state
 from zumolib.conf import PROJECT, Conf
+from zumolib.deployment import ownership
 from zumolib.errors import StackError, ZumoError
+from zumolib.recorder import state as recorder_state
 from zumolib.stack import orphans, probes, valkey_files
 from zumolib.stack.plan import Plan, check_ports, prepare, supervisor_socket
 from zumolib.stack.supervisor import Supervisor
@@ -163,13 +164,15 @@ def prepare_database() -> str:
     Foreign
         When the app or the database is another project's.
     """
-    from zumolib import beat, orm, ownership
     from zumolib.celery import app
+    from zumolib.database import orm
+    from zumolib.deployment import ownership
+    from zumolib.platform import installation
 
     ownership.require_app()
     ownership.require_database()
     orm.migrate()
-    made = beat.install(app)
+    made = installation.install(app)
     text = f"{len(made.installed)} entries installed, {len(made.kept)} kept"
     return f"{text}, {len(made.refused)} refused (no such task)" if made.refused else text
 

@@ -71,7 +71,7 @@ def worker(app: Any) -> bool:
 
 def beat(home: Path) -> bool:
     """A living process holds beat's lock, and some beat the lease of the database: this one may wait for it."""
-    from zumolib.leases import standing
+    from zumolib.schedule.leases import standing
 
     try:
         runs = processes.runs(int((home / "run" / "beat.lock").read_text()))

@@ -9,9 +9,10 @@ from typing import Any
 import redis
 
 from zumolib import conf as settings
-from zumolib import ownership, recorder_state
 from zumolib.conf import Conf
+from zumolib.deployment import ownership
 from zumolib.history import soundness
+from zumolib.recorder import state as recorder_state
 from zumolib.stack import orphans, valkey_files
 from zumolib.stack.lifecycle import WATCHING
 from zumolib.stack.plan import Plan
@@ -33,7 +34,7 @@ def status() -> dict[str, Any]:
         ``running``, ``supervisor`` (running, silent or gone), ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
         ``uptime_seconds``, ``port``, ``log``), ``beat`` (who holds its lease: ``works``, ``said``, ``host``, ``pid``,
         ``since``, ``skipped``: what it leaves out, and why; None where no beat ever took one), ``queues`` (messages ready by queue, None when the broker
-        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder_state.State`),
+        does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder.state.State`),
         ``history`` (whether its files can be reached and read, see :class:`zumolib.history.soundness.Soundness`),
         ``health`` (the answers of :mod:`zumolib.vitals`: ``id``, ``state``, ``evidence``, ``age``, ``remedy``,
         ``seconds``), ``watches_only`` (another app is operated on: no worker, beat or broker is ours).
@@ -80,7 +81,7 @@ def status() -> dict[str, Any]:
 
 def _beat() -> dict[str, Any] | None:
     """What the lease in the database says of beat."""
-    from zumolib.leases import standing
+    from zumolib.schedule.leases import standing
 
     settings.use_django()
     from django.db import DatabaseError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from zumolib import storage_faults
 from zumolib.conf import conf, use_django
+from zumolib.database import faults
 from zumolib.vitals.answer import FAILING, OK, UNKNOWN, Answer
 
 MISSING = "run `zumo migrate`; see DATABASE_URL in `zumo conf`"
@@ -55,14 +55,14 @@ def answer(seconds: int) -> Answer:
                 cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
                 if cursor.fetchone() != (False, "off"):
                     said = "the server takes no writes (read-only transaction)"
-                    return Answer("database", FAILING, said, 0.0, storage_faults.remedy(said) or REMEDY)
+                    return Answer("database", FAILING, said, 0.0, faults.remedy(said) or REMEDY)
                 cursor.execute("SELECT txid_current()")  # its commit is written to the disk
                 cursor.fetchone()
     except (DatabaseError, InterfaceError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         missing = "no such table" in said or "does not exist" in said
-        remedy = storage_faults.remedy(error) or (MISSING if missing else REMEDY)
-        return Answer("database", FAILING, f"{storage_faults.place()}: {said}", 0.0, remedy)
+        remedy = faults.remedy(error) or (MISSING if missing else REMEDY)
+        return Answer("database", FAILING, f"{faults.place()}: {said}", 0.0, remedy)
     finally:
         made.close()
     return Answer("database", OK, f"reads and writes, {enabled:,} entries enabled", 0.0)

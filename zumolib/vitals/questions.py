@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 import redis
 
-from zumolib import ownership, recorder_state
 from zumolib.conf import conf
+from zumolib.deployment import ownership
+from zumolib.recorder import state as recorder_state
 from zumolib.vitals import database
 from zumolib.vitals.answer import FAILING, OK, UNKNOWN, WARNING, Answer, Question, ask
 
@@ -29,7 +30,7 @@ LOW_BYTES, LOW_PART, LOW_MOST_BYTES = (
 )  # free space below which the disk is nearly full
 PROBE_KEY = "zumo.health"
 PROBE_SECONDS = 60
-WORKER_NAME = "zumo-worker:"  # begins the names of our workers' connections, see zumolib.transport
+WORKER_NAME = "zumo-worker:"  # begins the names of our workers' connections, see zumolib.platform.transport
 
 ASKED_THROUGH = {"worker": "broker", "beat": "database"}
 
@@ -226,7 +227,7 @@ def recorder() -> Answer:
 
 def beat() -> Answer:
     """Somebody holds the lease of the schedule, and renews it."""
-    from zumolib.leases import standing
+    from zumolib.schedule.leases import standing
 
     connection = database.connection(ANSWER_SECONDS)
     try:

@@ -9,8 +9,8 @@ from django.core.asgi import get_asgi_application
 
 from zumolib.celery import app
 from zumolib.conf import conf
+from zumolib.deployment.ownership import Foreign, require_database
 from zumolib.errors import ConfError, ZumoError
-from zumolib.ownership import Foreign, require_database
 from zumolib.web.signing import require_key
 
 try:

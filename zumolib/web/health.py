@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from zumolib import ownership
+from zumolib.deployment import ownership
 from zumolib.vitals import questions
 from zumolib.vitals.answer import OK, Answer, worst
 from zumolib.vitals.questions import REMEDIES

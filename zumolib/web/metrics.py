@@ -14,9 +14,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, ge
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from zumolib import metric_files, recorder_state
 from zumolib.conf import conf
-from zumolib.recorder_state import State
+from zumolib.platform import metric_files
+from zumolib.recorder import state as recorder_state
+from zumolib.recorder.state import State
 
 
 class WorkerFiles:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.html import format_html
 
-from zumolib import permission
+from zumolib.conf import permission
 from zumolib.errors import ReadOnly
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zumolib import orm, target
+from zumolib.database import orm
+from zumolib.deployment import target
 from zumolib.widgets.panel import Panel
 from zumolib.widgets.unheard import unheard
 

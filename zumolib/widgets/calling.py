@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from zumolib.control import Plan, Receipt
     from zumolib.control.catalog import Task
-    from zumolib.signatures import Parameter
+    from zumolib.inspection.signatures import Parameter
 
 ARGUMENT = "argument_"  # before the names of the fields of a task's parameters
 BY_ROUTE = "as its route says"

@@ -11,8 +11,8 @@ from weakref import WeakSet
 
 import ipywidgets as w
 
-from zumolib import control, permission
-from zumolib.conf import headless
+from zumolib import control
+from zumolib.conf import headless, permission
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
 from zumolib.widgets import background, markup, style
 from zumolib.widgets.changes import Changes

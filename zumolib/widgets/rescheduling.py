@@ -11,7 +11,7 @@ import ipywidgets as w
 import pandas as pd
 import plotly.graph_objects as go
 
-from zumolib import control, faults
+from zumolib import control
 from zumolib.conf import conf
 from zumolib.control import entry as rows
 from zumolib.control.reschedule import Reschedule as Rescheduling
@@ -21,6 +21,7 @@ from zumolib.figures import schedule as draw
 from zumolib.figures.words import counted, number
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
+from zumolib.schedule import faults
 from zumolib.widgets import background, fields, markup, system, times
 from zumolib.widgets.fields import Form, Unfilled
 from zumolib.widgets.panel import Panel

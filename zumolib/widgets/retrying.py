@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import pandas as pd
 
-from zumolib import control, wildcards
+from zumolib import control, parsing
 from zumolib.conf import conf
 from zumolib.history import History
 from zumolib.widgets import fields, markup, times
@@ -53,7 +53,7 @@ class Retry(Choosing):
         found = found.rename(columns={"task_id": "id"})[list(COLUMNS)]
         name = values["name"]
         if name:
-            matching = [wildcards.contains(known, name) for known in found["name"]]
+            matching = [parsing.contains(known, name) for known in found["name"]]
             found = found[pd.Series(matching, index=found.index, dtype=bool)]  # none too, where none failed
         if values["error"]:
             found = found[

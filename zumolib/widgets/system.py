@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from zumolib import control, orm
+from zumolib import control
 from zumolib.conf import conf
+from zumolib.database import orm
 from zumolib.errors import HistoryError
 from zumolib.history import History
 

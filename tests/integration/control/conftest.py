@@ -12,8 +12,9 @@ import pytest
 from celery import Celery
 
 from tests.integration.workers import make_app, worker
-from zumolib import control, orm
+from zumolib import control
 from zumolib.control.fleet import Fleet
+from zumolib.database import orm
 
 ONE, TWO = "one@here", "two@here"
 

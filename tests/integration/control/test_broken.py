@@ -18,8 +18,9 @@ from tests.integration.workers import make_app, worker
 from tests.services.rabbitmq import RabbitMQ
 from tests.services.valkey import Valkey
 from tests.waiting import wait_until
-from zumolib import control, inspection
+from zumolib import control
 from zumolib.errors import BrokerError, ControlError, InputError
+from zumolib.inspection.queues import depths
 
 Server = Valkey | RabbitMQ
 
@@ -59,7 +60,7 @@ def failed(app: Celery, count: int) -> list[str]:
 
 
 def depth(app: Celery) -> int:
-    return int(inspection.depths(app).set_index("queue")["ready"].fillna(0)["hr"])
+    return int(depths(app).set_index("queue")["ready"].fillna(0)["hr"])
 
 
 def test_a_broker_that_dies_in_the_middle_of_a_bulk_action(app: Celery, server: Server) -> None:

@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
-from zumolib import control, inspection, orm
+from zumolib import control
 from zumolib.cli import main, target
+from zumolib.database import orm
+from zumolib.inspection.queues import depths
 
 Zumo = Callable[..., Result]
 
@@ -90,7 +92,7 @@ def test_read_only_refuses(zumo: Zumo, monkeypatch: pytest.MonkeyPatch) -> None:
     from zumolib import conf as settings
 
     frozen = settings.read(ZUMO_READ_ONLY=True)
-    monkeypatch.setattr("zumolib.permission.conf", lambda: frozen)
+    monkeypatch.setattr("zumolib.conf.permission.conf", lambda: frozen)
     done = zumo("call", "tests.sleepy", "--yes")
     assert (done.exit_code, done.stderr) == (
         *(1, "zumo: ZUMO_READ_ONLY is set, so nothing is changed from here; unset it to act\n"),
@@ -188,7 +190,7 @@ def test_purge_asks_for_what_is_there(zumo: Zumo, system: System) -> None:
 
 
 def _depth(system: System, queue: str) -> int:
-    return int(inspection.depths(system.app).set_index("queue")["ready"][queue])
+    return int(depths(system.app).set_index("queue")["ready"][queue])
 
 
 # words, the one line that says what is wrong

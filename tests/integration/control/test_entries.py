@@ -15,8 +15,10 @@ from celery import Celery
 from tests.integration.workers import make_app
 from tests.services.processes import process
 from tests.waiting import wait_until
-from zumolib import control, orm, peek
+from zumolib import control
+from zumolib.database import orm
 from zumolib.errors import ControlError, InputError
+from zumolib.inspection import messages
 
 QUEUE = "notifications"
 Make = Callable[..., Any]
@@ -219,7 +221,7 @@ def test_run_now_sends_what_beat_would(app: Celery, entry: Make) -> None:
     ]
     receipt = control.apply(plan)
     assert (receipt.action, receipt.target, receipt.verified) == ("run now", "nightly", True)
-    [lying] = peek.waiting(app, QUEUE)
+    [lying] = messages.waiting(app, QUEUE)
     assert (lying.id, lying.priority) == (plan.task_id, 3)
     headers = lying.payload["headers"]
     assert (headers["periodic_task_name"], headers["tenant"]) == ("nightly", "a")
@@ -230,7 +232,7 @@ def test_run_now_sends_what_beat_would(app: Celery, entry: Make) -> None:
 
 def sent(app: Celery) -> list[str]:
     """Entries whose tasks wait in the queue."""
-    return [lying.payload["headers"]["periodic_task_name"] for lying in peek.waiting(app, QUEUE)]
+    return [lying.payload["headers"]["periodic_task_name"] for lying in messages.waiting(app, QUEUE)]
 
 
 def test_a_real_beat_follows(app: Celery, entry: Make, valkey_url: str, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
-from zumolib import control, inspection
+from zumolib import control
 from zumolib.errors import InputError
+from zumolib.inspection.queues import depths
 
 
 def consumed(system: System) -> dict[str, set[str]]:
@@ -16,7 +17,7 @@ def consumed(system: System) -> dict[str, set[str]]:
 
 
 def depth(system: System, queue: str) -> int:
-    return int(inspection.depths(system.app).set_index("queue")["ready"].fillna(0)[queue])
+    return int(depths(system.app).set_index("queue")["ready"].fillna(0)[queue])
 
 
 def test_a_pause_stops_every_worker_that_consumes_and_a_resume_starts_the_same(system: System) -> None:

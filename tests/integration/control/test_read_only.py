@@ -22,10 +22,13 @@ from click.testing import CliRunner
 from tests import commands
 from tests.commands import LEAVES, UNENDING
 from tests.integration.control.conftest import ONE, TWO, System
-from zumolib import beat, conf, control, drill, orm, permission, widgets
+from zumolib import conf, control, widgets
 from zumolib.cli import main, target
 from zumolib.cli.effects import Effect, effect
+from zumolib.conf import permission
+from zumolib.database import orm
 from zumolib.errors import ReadOnly
+from zumolib.platform import drill, installation
 
 pytestmark = pytest.mark.parametrize("system", ["valkey"], indirect=True)
 
@@ -143,7 +146,7 @@ def test_a_run_on_a_stack_that_is_ready_leaves_out_the_first_day(
 def test_the_library_asks_as_well(system: System) -> None:
     before = dump()
     with pytest.raises(ReadOnly):
-        beat.install(system.app)
+        installation.install(system.app)
     with pytest.raises(ReadOnly):
         drill.run(system.app, timeout=1, progress=lambda *_: None)
     with pytest.raises(ReadOnly):

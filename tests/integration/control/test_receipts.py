@@ -15,8 +15,9 @@ from celery import Celery
 
 from tests.integration.workers import make_app
 from zumolib import conf as settings
-from zumolib import control, orm
+from zumolib import control
 from zumolib.conf import Conf
+from zumolib.database import orm
 from zumolib.errors import ControlError, InputError, ReadOnly
 
 
@@ -205,7 +206,7 @@ def test_the_models_and_the_migrations_agree() -> None:
 @pytest.fixture
 def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen: Conf = settings.read(ZUMO_READ_ONLY=True)
-    monkeypatch.setattr("zumolib.permission.conf", lambda: frozen)
+    monkeypatch.setattr("zumolib.conf.permission.conf", lambda: frozen)
 
 
 def plans(app: Celery) -> list[Any]:
@@ -248,7 +249,7 @@ def test_an_undo_is_refused_when_read_only(app: Celery, monkeypatch: pytest.Monk
     receipt = control.apply(reschedule)
     frozen = settings.read(ZUMO_READ_ONLY=True)
     with monkeypatch.context() as patch:
-        patch.setattr("zumolib.permission.conf", lambda: frozen)
+        patch.setattr("zumolib.conf.permission.conf", lambda: frozen)
         with pytest.raises(ReadOnly):
             control.undo(app, receipt.id)
     with pytest.raises(ReadOnly, match="allow=False"):
@@ -258,7 +259,7 @@ def test_an_undo_is_refused_when_read_only(app: Celery, monkeypatch: pytest.Monk
 
 NOTEBOOK = """
 import os
-from zumolib import permission
+from zumolib.conf import permission
 from zumolib.errors import ReadOnly
 
 def outcome(allow=None):

@@ -10,8 +10,9 @@ from celery.utils import uuid
 
 from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
-from zumolib import control, peek
+from zumolib import control
 from zumolib.errors import ControlError, InputError
+from zumolib.inspection import messages
 from zumolib.masking import MASK
 
 
@@ -232,7 +233,7 @@ def test_what_waits_in_a_queue_is_revoked_where_the_broker_shows_it(system: Syst
     plan = control.revoke.plan(system.app, queue="payments", state="queued", seen=system.seen)
     if system.broker == "rabbitmq":
         assert plan.preview.empty
-        assert peek.NOT_ALLOWED in " ".join(plan.caveats)
+        assert messages.NOT_ALLOWED in " ".join(plan.caveats)
         with pytest.raises(InputError, match="nothing to do"):
             control.apply(plan)
         control.apply(control.revoke.plan(system.app, waiting, anyway=True, seen=system.seen))

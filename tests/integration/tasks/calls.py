@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 
 from tasks import catalog
 from tasks.models import Application, Invoice, JobListing, Newsletter, Notification, Subscription
-from zumolib.schedule import ENTRIES
+from zumolib.platform.entries import ENTRIES
 
 Choice = tuple[str, Callable[[datetime], QuerySet[Any]], dict[str, Any]]
 

@@ -17,7 +17,7 @@ from tests.integration.tasks.databases import Databases, PostgreSQL, SQLite
 from tests.integration.tasks.platforms import Platforms
 from tests.services.ports import free_port
 from tests.services.postgresql import postgresql
-from zumolib import orm
+from zumolib.database import orm
 
 # The test modules import models, which need Django.
 orm.ready()

@@ -23,7 +23,7 @@ from tests.integration.tasks.calls import CALLED, CALLS, Call, registered
 from tests.integration.tasks.conftest import DEMO
 from tests.integration.tasks.platforms import Platforms
 from tests.integration.tasks.state import differences, snapshot
-from zumolib.schedule import ENTRIES
+from zumolib.platform.entries import ENTRIES
 
 # Counters of what was there; all others count what was done.
 IDLE = {"looked_at", "left", "kept", "skipped", "refused", "deferred"}

@@ -8,7 +8,7 @@ import pytest
 from zumolib.cli import duration
 from zumolib.control import catalog
 from zumolib.errors import InputError
-from zumolib.signatures import describe
+from zumolib.inspection.signatures import describe
 
 # text, type of its parameter, value
 VALUES = [

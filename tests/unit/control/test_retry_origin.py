@@ -11,9 +11,9 @@ import pytest
 from celery import Celery
 from kombu import Exchange, Queue
 
-from zumolib import conf, events
+from zumolib import conf
 from zumolib.control import retry
-from zumolib.history import History
+from zumolib.history import History, events
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import plotly.io as pio
 import pytest
 
 import zumolib.figures
-from zumolib import queues
 from zumolib.figures import theme
+from zumolib.platform import queues
 
 ALL_STATES = ("PENDING", "RECEIVED", "STARTED", "SUCCESS", "FAILURE", "RETRY", "REVOKED", "REJECTED")
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.unit.frames.test_scheduled import NOON, entries
 from tests.unit.frames.told import Told, write
-from zumolib.firings import Cron
 from zumolib.frames import health
 from zumolib.frames import schedule as health_schedule
 from zumolib.frames.scheduled import Scheduled
 from zumolib.history import History
-from zumolib.recorder_state import State, StateFile
+from zumolib.recorder.state import State, StateFile
+from zumolib.schedule.firings import Cron
 
 NOW = datetime.now(UTC)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.frames.told import Told, write
+from zumolib.deployment.objectives import OBJECTIVES, Objective
 from zumolib.errors import InputError
 from zumolib.frames import objectives
 from zumolib.frames.window import Window
-from zumolib.objectives import OBJECTIVES, Objective
-from zumolib.queues import QUEUES
+from zumolib.platform.queues import QUEUES
 
 NOON = datetime(2026, 11, 17, 12, tzinfo=UTC)
 HOUR = Window(NOON, NOON + timedelta(hours=1))

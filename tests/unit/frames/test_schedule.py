@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from zumolib.firings import Cron, Every
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
+from zumolib.schedule.firings import Cron, Every
 
 DAY = Window.days("2026-11-18", days=1)
 

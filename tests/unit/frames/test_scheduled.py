@@ -15,11 +15,11 @@ from django.db import DatabaseError
 
 from tests import recorded
 from tests.unit.frames.told import Told, write
-from zumolib.firings import Cron
 from zumolib.frames import runs, schedule, tasks
 from zumolib.frames.scheduled import Scheduled
 from zumolib.frames.window import Window
 from zumolib.history import History
+from zumolib.schedule.firings import Cron
 
 NOON = datetime(2026, 11, 17, 12, tzinfo=UTC)
 HOUR = Window(NOON, NOON + timedelta(hours=1))
@@ -176,7 +176,7 @@ def test_all_that_the_recorded_history_told_is_concluded_again(history: History,
     told = foreign.select
 
     def untold(statement: str, *args: Any, **values: Any) -> Any:
-        from zumolib.queries import query
+        from zumolib.history.queries import query
 
         text = query(statement) if statement.isidentifier() else statement
         nothing = "(SELECT * REPLACE (NULL::VARCHAR AS entry) FROM {tasks})"

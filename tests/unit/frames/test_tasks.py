@@ -11,12 +11,11 @@ import pytest
 
 from tests import recorded
 from tests.unit.frames.told import Told, write
-from zumolib import events
 from zumolib.errors import InputError
 from zumolib.frames import tasks
 from zumolib.frames.statements import GROUPS
 from zumolib.frames.window import Window
-from zumolib.history import History
+from zumolib.history import History, events
 
 WHOLE = Window(recorded.START, recorded.END)
 NOON = datetime(2026, 11, 17, 12, tzinfo=UTC)
@@ -95,7 +94,7 @@ def test_in_flight_is_what_nobody_heard_the_end_of_for_a_week(tmp_path: Path) ->
 def test_a_task_between_two_attempts_is_in_flight(tmp_path: Path) -> None:
     history = write(tmp_path, [Told(NOON, 1, 2)])
     event = {"type": "task-retried", "uuid": "t0", "timestamp": NOON.timestamp() + 3, "hostname": "w@one"}
-    from zumolib import events
+    from zumolib.history import events
 
     history.append_events([events.row(event, event["timestamp"])])
     assert tasks.inflight(history, HOUR)["state"].tolist() == ["RETRY"]

@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 
 from tests import recorded
-from zumolib import events
 from zumolib.frames import workers
 from zumolib.frames.window import Window
-from zumolib.history import History
+from zumolib.history import History, events
 
 WINDOW = Window(recorded.START, recorded.END)
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.masking.inputs import INPUTS
-from zumolib import events, held
-from zumolib.columns import Message
+from zumolib.history import events
 from zumolib.masking import KEYS, MASK, Hidden, mask_text
 from zumolib.masking.table import COLUMNS, mask_table
+from zumolib.recorder import buffer
+from zumolib.recorder.columns import Message
 
 NAMES = st.sampled_from(
     [*KEYS, "accessToken", "db-password", "API KEY", "a_pi_key", "discard", "user", "x", "ключ", "Card2"]
@@ -62,7 +63,7 @@ EVENT = (
 
 @pytest.mark.parametrize("count", [1, 100], ids=["rows", "columns"])
 def test_what_is_held_is_masked_whichever_way_it_came(count: int) -> None:
-    its = held.Held(KEYS)
+    its = buffer.Held(KEYS)
     its.add(message(EVENT % number) for number in range(count))
     assert its.convert() == []
     table = its.table()
@@ -77,7 +78,7 @@ def test_what_is_held_is_masked_whichever_way_it_came(count: int) -> None:
     ids=["dict", "text", "bytes"],
 )
 def test_what_is_kept_aside_is_masked(body: bytes) -> None:
-    its = held.Held(KEYS)
+    its = buffer.Held(KEYS)
     its.add([message(body)])
     [refused] = its.convert()
     assert "t0ps3cret" not in str(refused.raw)
@@ -85,7 +86,7 @@ def test_what_is_kept_aside_is_masked(body: bytes) -> None:
 
 
 def test_why_something_is_kept_aside_shows_no_secret() -> None:
-    its = held.Held(KEYS)
+    its = buffer.Held(KEYS)
     its.add([message(b'{"type": "task-sent", "uuid": "1", "timestamp": "redis://:t0ps3cret@h"}')])
     [refused] = its.convert()
     assert refused.reason == f"no usable timestamp: 'redis://:{MASK}@h'"

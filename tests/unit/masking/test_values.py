@@ -13,9 +13,9 @@ from celery import Celery
 from hypothesis import given
 
 from tests.unit.masking.test_text import plain
+from zumolib.inspection.signatures import hidden_arguments
 from zumolib.masking import KEYS, MASK, Hidden, hidden_positions, mask_call, mask_value
 from zumolib.masking.log import Masking
-from zumolib.signatures import hidden_arguments
 
 
 @dataclass

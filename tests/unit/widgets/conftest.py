@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from celery import Celery
 
-from zumolib import conf, orm
+from zumolib import conf
+from zumolib.database import orm
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,1 @@
+"""Django's ORM outside of Django, and what its errors mean."""

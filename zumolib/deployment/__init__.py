@@ -1,0 +1,1 @@
+"""The Celery system that is looked at and acted on."""

@@ -1,0 +1,1 @@
+"""The notebooks run without a person before them: reports, and their pages."""

@@ -1,0 +1,1 @@
+"""What is: queues, the messages in them, and the tasks that workers know, read and never changed."""

@@ -1,0 +1,1 @@
+"""The recorder: events from the broker to the history."""
