@@ -76,7 +76,6 @@ def fleet(rounds: int, place: str, folder: Path) -> dict[str, Any]:
     """Everything about ten workers, against one question to them by a broadcast."""
     from tests.integration import tiny
     from tests.services.processes import process
-    from zumolib import control
 
     url = f"{place}/3"
     app = tiny.make(url)
@@ -96,11 +95,11 @@ def fleet(rounds: int, place: str, folder: Path) -> dict[str, Any]:
                 "error",
             ]
             workers.enter_context(process(words, folder / "fleet.log", {"TINY_BROKER": url}))
-        wait(lambda: not control.fleet.snapshot(app, nodes=nodes).silent, 120)
+        wait(lambda: not fleet.snapshot(app, nodes=nodes).silent, 120)
         bare, ours = in_turn(
             min(rounds, 10),
             lambda: complete(app.control.inspect().stats(), FLEET),
-            lambda: complete(control.fleet.snapshot(app, nodes=nodes).replied, FLEET),
+            lambda: complete(fleet.snapshot(app, nodes=nodes).replied, FLEET),
         )
     return row(f"snapshot of {FLEET} workers", bare, ours, FLEET_RATIO)
 

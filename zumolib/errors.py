@@ -70,3 +70,7 @@ class ControlError(ZumoError):
     def __init__(self, message: str | None = None, *, receipt: int | None = None) -> None:
         super().__init__(message)
         self.receipt = receipt  # id of the receipt
+
+
+class CannotTell(Exception):
+    """What a check needs to know is not told here; the message says why, and what would make it known."""

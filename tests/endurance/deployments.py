@@ -24,8 +24,8 @@ from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib.celery import create
 from zumolib.conf import Conf
-from zumolib.control import remote
 from zumolib.errors import BrokerError
+from zumolib.inspection import remote
 from zumolib.stack import probes
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.runbooks import trials
 from tests.runbooks.deployments import Full
 from tests.runbooks.faults import WORK, Fault, by_interruption, by_nbval
-from zumolib.control import remote
+from zumolib.inspection import remote
 
 
 def test_healthy(full: Full, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zumolib.checks import BY_ID, CHECKS, CannotTell, Check, Finding, Scene, diagnose, memory
 from zumolib.checks.check import SEVERITIES
 from zumolib.checks.scene import Answer
-from zumolib.control.fleet import Fleet
+from zumolib.inspection.fleet import Fleet
 from zumolib.runbooks.troubles import TROUBLES
 
 NODE = "w@here"

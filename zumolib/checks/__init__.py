@@ -13,8 +13,9 @@ itself (its services) is given too. Runbooks ask some of the checks; an audit ma
 from __future__ import annotations
 
 from zumolib.checks import broker, doubled, memory, queues, results, schedule, tasks, workers
-from zumolib.checks.check import CannotTell, Check, Diagnosis, Finding, Verdict, diagnose
+from zumolib.checks.check import Check, Diagnosis, Finding, Verdict, diagnose
 from zumolib.checks.scene import Scene
+from zumolib.errors import CannotTell
 
 CHECKS: tuple[Check, ...] = (
     *broker.CHECKS,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from zumolib.errors import CannotTell
+
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
 
@@ -15,10 +17,6 @@ SEVERITIES = ("error", "warning", "note")  # work stands still; will stand still
 INCONCLUSIVE = "inconclusive"
 HIDDEN = "as long as"
 COLUMNS = ("cause", "found", "saw", "hint")
-
-
-class CannotTell(Exception):
-    """What a check needs to know is not told here; the message says why, and what would make it known."""
 
 
 @dataclass(frozen=True)

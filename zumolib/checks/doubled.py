@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from zumolib.checks import schedule as beats
-from zumolib.checks.check import CannotTell, Check, Finding
-from zumolib.errors import HistoryError
+from zumolib.checks.check import Check, Finding
+from zumolib.errors import CannotTell, HistoryError
 from zumolib.frames import schedule
-from zumolib.frames.window import Window, open_history
+from zumolib.frames.scheduled import open_history
+from zumolib.frames.window import Window
 from zumolib.schedule import firings
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pandas as pd
 import psutil
 
 from zumolib.checks import workers
-from zumolib.checks.check import CannotTell, Check, Finding
-from zumolib.control import remote
-from zumolib.errors import BrokerError
+from zumolib.checks.check import Check, Finding
+from zumolib.errors import BrokerError, CannotTell
+from zumolib.inspection import remote
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene

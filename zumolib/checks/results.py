@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from zumolib.checks.check import CannotTell, Check, Finding
+from zumolib.checks.check import Check, Finding
 from zumolib.conf import hide
-from zumolib.control import results
-from zumolib.errors import BrokerError
+from zumolib.errors import BrokerError, CannotTell
+from zumolib.inspection import results
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene

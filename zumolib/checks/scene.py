@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from celery.utils.time import rate as per_second
 
-from zumolib.checks.check import CannotTell
-from zumolib.control import fleet, remote, resume
-from zumolib.control.fleet import Fleet
-from zumolib.errors import BrokerError
+from zumolib.errors import BrokerError, CannotTell
+from zumolib.inspection import fleet, remote
 from zumolib.inspection.connection import CONNECT_SECONDS, broker_errors
+from zumolib.inspection.fleet import Fleet
 from zumolib.inspection.queues import depths
+from zumolib.receipts import pauses
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -124,7 +124,7 @@ class Scene:
     @cached_property
     def paused(self) -> dict[str, list[str]]:
         """Workers by the queue that a receipt says they stopped consuming from."""
-        return resume.paused(self.app)
+        return pauses.paused()
 
     @property
     def queues(self) -> tuple[str, ...]:

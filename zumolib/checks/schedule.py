@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zumolib.checks import broker
-from zumolib.checks.check import CannotTell, Check, Finding
+from zumolib.checks.check import Check, Finding
 from zumolib.conf import conf
-from zumolib.control.database import database_errors
-from zumolib.control.entry import BEAT_INTERVAL
-from zumolib.control.when import When
 from zumolib.deployment import ownership
-from zumolib.schedule import faults
+from zumolib.deployment.database import database_errors
+from zumolib.errors import CannotTell
+from zumolib.schedule import faults, pace
 from zumolib.schedule import rows as reader
 from zumolib.schedule.leases import standing as leases
 from zumolib.schedule.leases.standing import OURS, Standing
+from zumolib.schedule.when import When
 
 if TYPE_CHECKING:
     from zumolib.checks.scene import Scene
@@ -102,7 +102,7 @@ def tolerance(scene: Scene) -> timedelta:
     """How late a dispatch may seem before beat is in doubt."""
     settings = scene.app.conf
     sync = 0.0 if settings.beat_sync_every == 1 else SYNC_SECONDS
-    return timedelta(seconds=GRACE + sync + float(settings.beat_max_loop_interval or BEAT_INTERVAL))
+    return timedelta(seconds=GRACE + sync + pace.loop_seconds(scene.app))
 
 
 def standing(scene: Scene) -> Standing | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 
 from zumolib.checks import schedule, workers
-from zumolib.checks.check import CannotTell, Check, Finding
-from zumolib.errors import BrokerError
+from zumolib.checks.check import Check, Finding
+from zumolib.errors import BrokerError, CannotTell
 from zumolib.inspection import messages
 
 if TYPE_CHECKING:

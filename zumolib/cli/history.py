@@ -34,11 +34,11 @@ def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None
     from dataclasses import asdict
 
     from zumolib.conf import conf, permission
-    from zumolib.control import receipt
     from zumolib.history import History
     from zumolib.history.scrub import look
     from zumolib.history.scrub import scrub as scrub_history
     from zumolib.inspection.signatures import hidden_arguments
+    from zumolib.receipts import book
 
     if not dry_run:
         permission.check()
@@ -55,7 +55,7 @@ def scrub(app_name: str | None, dry_run: bool, yes: bool, as_json: bool) -> None
     app = target.find_app(app_name or "")
     work = look if dry_run else scrub_history
     done = work(History(settings.history), keys, hidden_arguments(app, keys))
-    receipts = receipt.scrub(keys, write=not dry_run)
+    receipts = book.scrub(keys, write=not dry_run)
     if as_json:
         dump(asdict(done) | {"receipts": receipts})
         return

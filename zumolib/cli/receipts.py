@@ -19,10 +19,10 @@ from zumolib.cli.output import as_json, dump, plain, table
 @reads
 def actions(receipt: int | None, action: str, about: str, limit: int, as_json: bool) -> None:
     """List the last actions, the newest first; with a RECEIPT's id, show all that is known of it."""
-    from zumolib import control
+    from zumolib.receipts import book
 
     if receipt is not None:
-        made = control.receipt.read(receipt)
+        made = book.read(receipt)
         found = as_data(made)
         if as_json:
             dump(found)
@@ -30,7 +30,7 @@ def actions(receipt: int | None, action: str, about: str, limit: int, as_json: b
             shown = {**found, "checked": str(made.checked)}
             table(("what", "value"), [(key.replace("_", " "), _cell(value)) for key, value in shown.items()])
         return
-    frame = control.receipt.latest(limit=limit, action=action, target=about)
+    frame = book.latest(limit=limit, action=action, target=about)
     if as_json:
         dump(records(frame))
     elif frame.empty:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from celery import Celery
 
-    from zumolib.control.fleet import Fleet
+    from zumolib.inspection.fleet import Fleet
 
 HEARTBEATS = 60  # seconds; a worker that sent one this lately is expected to answer
 
@@ -56,6 +56,6 @@ def known_nodes() -> list[str]:
 
 def look(app: Celery) -> Fleet:
     """Everybody who answers within a second, and who of the known ones does not."""
-    from zumolib import control
+    from zumolib.inspection import fleet
 
-    return control.fleet.snapshot(app, nodes=known_nodes(), everybody=True)
+    return fleet.snapshot(app, nodes=known_nodes(), everybody=True)

@@ -16,12 +16,10 @@ from __future__ import annotations
 from zumolib.control import (
     call,
     catalog,
-    fleet,
     limits,
     pause,
     pool,
     purge,
-    receipt,
     reschedule,
     resume,
     retry,
@@ -34,8 +32,8 @@ from zumolib.control import (
 from zumolib.control.applying import apply
 from zumolib.control.following import follow
 from zumolib.control.plan import Plan
-from zumolib.control.receipt import Receipt
 from zumolib.control.undoing import undo
+from zumolib.receipts.book import Receipt
 from zumolib.receipts.observation import Observation
 
 __all__ = [
@@ -45,13 +43,11 @@ __all__ = [
     "apply",
     "call",
     "catalog",
-    "fleet",
     "follow",
     "limits",
     "pause",
     "pool",
     "purge",
-    "receipt",
     "reschedule",
     "resume",
     "retry",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from threading import Event
 
 from zumolib.conf import permission
-from zumolib.control import receipt
+from zumolib.control import record
 from zumolib.control.plan import Plan
-from zumolib.control.receipt import Receipt
 from zumolib.control.run import Cancelled, Progress, Run
 from zumolib.errors import ControlError, InputError, ZumoError
+from zumolib.receipts.book import Receipt
 from zumolib.receipts.observation import UNKNOWN, UNSEEN, Observation
 
 NOTHING_DONE = "nothing of it is known to have been done"
@@ -56,7 +56,7 @@ def apply(
     permission.check(allow)
     if plan.preview.empty:
         raise InputError(f"nothing to do: {plan.summary}")
-    pk = receipt.begin(plan, reason=reason, actor=actor)
+    pk = record.begin(plan, reason=reason, actor=actor)
     run = Run(total=len(plan.preview), progress=progress, cancelled=cancelled)
     try:
         plan.carry_out(run)
@@ -88,7 +88,7 @@ def _end(pk: int, plan: Plan, run: Run, state: str, note: str = "", seen: Observ
     undo = plan.way_back(run) if run.succeeded else None
     why = "" if undo is not None else plan.no_way_back if run.succeeded else NOTHING_DONE
     outcome = _outcome(run, note)
-    return receipt.end(pk, run, state=state, outcome=outcome, seen=seen, undo=undo, no_way_back=why)
+    return record.end(pk, run, state=state, outcome=outcome, seen=seen, undo=undo, no_way_back=why)
 
 
 def _outcome(run: Run, note: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from zumolib.control import remote
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import ZumoError
@@ -31,7 +31,7 @@ class ByHand(Plan):
 
     def carry_out(self, run: Run) -> None:
         """Wait until the effect of the command is seen."""
-        if not remote.seen(self.done, self.patience):
+        if not appears(self.done, self.patience):
             raise ZumoError(
                 f"waited {self.patience:g} s and saw no effect; run `{self.command}`, then apply again"
             )

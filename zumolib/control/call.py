@@ -14,11 +14,11 @@ from kombu.exceptions import EncodeError
 
 from zumolib.conf import conf
 from zumolib.control import catalog, sending
-from zumolib.control.fleet import arguments_text
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
 from zumolib.inspection import messages
+from zumolib.inspection.fleet import arguments_text
 from zumolib.masking import mask_call
 from zumolib.receipts.observation import Observation
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from zumolib.conf import conf
-from zumolib.control import remote
 from zumolib.errors import InputError
+from zumolib.inspection import remote
 from zumolib.inspection.signatures import Parameter, describe, first_line
 
 if TYPE_CHECKING:

@@ -6,17 +6,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zumolib.control.database import database_errors
-from zumolib.control.when import When
 from zumolib.database import orm
+from zumolib.deployment.database import database_errors
 from zumolib.errors import InputError, ScheduleError
-from zumolib.schedule import faults, rows
+from zumolib.schedule import faults, pace, rows
+from zumolib.schedule.when import When
 
 if TYPE_CHECKING:
     from celery import Celery
     from django_celery_beat.models import PeriodicTask
-
-BEAT_INTERVAL = 5  # seconds between beat's looks at the schedule, where the app does not say
 
 
 def find(name: str) -> PeriodicTask:
@@ -133,5 +131,4 @@ def parse(moment: str | None) -> datetime | None:
 
 def beat_caveat(app: Celery) -> str:
     """How soon beat follows."""
-    seconds = app.conf.beat_max_loop_interval or BEAT_INTERVAL
-    return f"beat notices within {seconds:g} s, if it runs"
+    return f"beat notices within {pace.loop_seconds(app):g} s, if it runs"

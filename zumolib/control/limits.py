@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from celery.utils.time import rate as per_second
 
-from zumolib.control import remote
+from zumolib.control import command
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import remote
 from zumolib.receipts.observation import UNTIL_RESTART, VERIFIED, Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Limit(Plan):
         for settings, nodes in _grouped(self.settings):
             run.heed()
             arguments = {"task_name": self.task, **settings}
-            for answer in remote.command(self.app, self.command, arguments, nodes=nodes):
+            for answer in command.give(self.app, self.command, arguments, nodes=nodes):
                 run.step(answer.node, answer.text, ok=answer.ok)
         run.after |= {node: self.settings[node] for node in run.succeeded}
 
@@ -72,7 +74,7 @@ class Limit(Plan):
             )
             return agreed == set(run.succeeded)
 
-        effect = remote.seen(look, SEEN_SECONDS)
+        effect = appears(look, SEEN_SECONDS)
         what = of_nodes(len(agreed), len(run.succeeded), f"tell the new {self.action}")
         return Observation.of(effect, what, lasting=UNTIL_RESTART)
 
@@ -107,7 +109,7 @@ class TimeLimit(Limit):
     def carry_out(self, run: Run) -> None:
         """Tell each worker, and let it make use of it, which Celery's own command does not."""
         super().carry_out(run)
-        said = remote.command(self.app, "renew_strategies", {}, nodes=run.succeeded)
+        said = command.give(self.app, "renew_strategies", {}, nodes=run.succeeded)
         run.after["waiting"] = [answer.node for answer in said if not answer.ok]
         if run.after["waiting"]:
             run.notes.append(f"{LATER}: {', '.join(run.after['waiting'])}")

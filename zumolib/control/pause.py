@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib.control import fleet, remote
-from zumolib.control.fleet import Fleet
+from zumolib.control import command
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import fleet, remote
+from zumolib.inspection.fleet import Fleet
 from zumolib.receipts.observation import UNTIL_RESTART, Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Pause(Plan):
 
     def carry_out(self, run: Run) -> None:
         """Tell each worker that consumes from it."""
-        for answer in remote.command(self.app, "cancel_consumer", {"queue": self.queue}, nodes=self.nodes):
+        for answer in command.give(self.app, "cancel_consumer", {"queue": self.queue}, nodes=self.nodes):
             run.step(answer.node, answer.text, ok=answer.ok)
         run.after["stopped"] = run.succeeded
 
@@ -138,7 +140,7 @@ def consuming(app: Celery, queue: str, nodes: Sequence[str], *, expected: bool) 
         ]
         return len(agreed) == len(nodes)
 
-    effect = remote.seen(look, SEEN_SECONDS)
+    effect = appears(look, SEEN_SECONDS)
     what = "consume from it" if expected else "do not consume from it any more"
     seen = of_nodes(len(agreed), len(nodes), what)
     if not effect and silent:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib.control import fleet, remote
-from zumolib.control.fleet import Fleet
+from zumolib.control import command
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import fleet
+from zumolib.inspection.fleet import Fleet
 from zumolib.receipts.observation import UNTIL_RESTART, Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Resize(Plan):
     def carry_out(self, run: Run) -> None:
         """Tell the workers."""
         name = "pool_grow" if self.action == "grow" else "pool_shrink"
-        said = remote.command(self.app, name, {"n": self.count}, nodes=list(self.sizes))
+        said = command.give(self.app, name, {"n": self.count}, nodes=list(self.sizes))
         for answer in said:
             run.step(answer.node, answer.text, ok=answer.ok)
 
@@ -46,7 +48,7 @@ class Resize(Plan):
             run.after["processes"] = {node: now.processes(node) for node in run.succeeded}
             return all(run.after["processes"][node] == self.sizes[node] for node in run.succeeded)
 
-        effect = remote.seen(look, RESIZE_SECONDS)
+        effect = appears(look, RESIZE_SECONDS)
         sizes = ", ".join(f"{node} has {size} processes" for node, size in run.after["processes"].items())
         return Observation.of(effect, sizes, lasting=UNTIL_RESTART)
 
@@ -82,7 +84,7 @@ class Autoscale(Plan):
         """Tell each worker."""
         for node, (least, most) in self.bounds.items():
             run.heed()
-            [answer] = remote.command(self.app, "autoscale", {"max": most, "min": least}, nodes=[node])
+            [answer] = command.give(self.app, "autoscale", {"max": most, "min": least}, nodes=[node])
             run.step(answer.node, answer.text, ok=answer.ok)
 
     def verify(self, run: Run) -> Observation:

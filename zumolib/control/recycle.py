@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from zumolib.control import fleet, remote
+from zumolib.control import command
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
+from zumolib.inspection import fleet
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from zumolib.control.fleet import Fleet
-    from zumolib.control.remote import Answer
+    from zumolib.control.command import Answer
+    from zumolib.inspection.fleet import Fleet
 
 COLUMNS = ("worker", "processes", "busy")
 TRIES = 3  # a process is idle at least between two short tasks
@@ -50,13 +52,13 @@ class Recycle(Plan):
         """
         left = set(pids)
         for _ in range(TRIES):
-            [answer] = remote.command(self.app, "pool_grow", {"n": len(left)}, nodes=[node])
+            [answer] = command.give(self.app, "pool_grow", {"n": len(left)}, nodes=[node])
             if answer.ok:
-                remote.seen(partial(self._has, node, len(pids) + len(left)), RESIZE_SECONDS)
+                appears(partial(self._has, node, len(pids) + len(left)), RESIZE_SECONDS)
                 answer = self._end(node, len(left))
             if not answer.ok:
                 return answer
-            remote.seen(partial(self._has, node, len(pids)), RESIZE_SECONDS)
+            appears(partial(self._has, node, len(pids)), RESIZE_SECONDS)
             left &= set(_pids(fleet.snapshot(self.app, nodes=[node]), node))
             if not left:
                 break
@@ -67,11 +69,11 @@ class Recycle(Plan):
         answers: list[Answer] = []
 
         def ended() -> bool:
-            answers[:] = remote.command(self.app, "pool_shrink", {"n": 1}, nodes=[node])
+            answers[:] = command.give(self.app, "pool_shrink", {"n": 1}, nodes=[node])
             return answers[0].ok
 
         for _ in range(count):
-            remote.seen(ended, END_SECONDS)
+            appears(ended, END_SECONDS)
             if not answers[0].ok:
                 break
         return answers[0]
@@ -85,7 +87,7 @@ class Recycle(Plan):
             run.after["old_processes_left"] = left
             return not any(left.values())
 
-        effect = remote.seen(look, END_SECONDS)
+        effect = appears(look, END_SECONDS)
         left = sum(map(len, run.after["old_processes_left"].values()))
         old = sum(len(self.old[node]) for node in run.succeeded)
         return Observation.of(effect, f"{old - left:,} of {old:,} old processes are gone")

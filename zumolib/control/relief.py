@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from zumolib.control import fleet, pool, remote
+from zumolib.control import pool
+from zumolib.control.effect import appears
 from zumolib.control.run import Run
+from zumolib.inspection import fleet
 from zumolib.inspection.queues import depths
 from zumolib.receipts.observation import UNTIL_RESTART, VERIFIED, Observation
 
@@ -45,7 +47,7 @@ class Relief(pool.Grow):
             now = self._waiting(tasks)
             return now == 0 or held.total() >= self.sizes[self.node]
 
-        remote.seen(told, WATCH_SECONDS)
+        appears(told, WATCH_SECONDS)
         run.after |= {"waiting": now, "held": dict(held)}
         where = f"{', '.join(self.queues)} and with the worker"
         if held.total() >= self.sizes[self.node]:

@@ -13,11 +13,11 @@ import pandas as pd
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
-from zumolib.control.when import FIRINGS, When
 from zumolib.errors import InputError
 from zumolib.receipts.observation import UNTIL_EDITED, Observation
 from zumolib.schedule import faults
 from zumolib.schedule.rows import UNKNOWN
+from zumolib.schedule.when import FIRINGS, When
 
 if TYPE_CHECKING:
     from celery import Celery

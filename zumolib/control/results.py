@@ -1,4 +1,4 @@
-"""Stored results as a whole: what is there, an expiry for those without one, the oldest deleted.
+"""Stored results as a whole: an expiry for those without one, the oldest deleted.
 
 For result backends on Redis and Valkey, which is where results can fill a memory.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,71 +15,16 @@ import redis
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import BrokerError, InputError
+from zumolib.inspection.results import PAGE, Stored, all_of, client
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
     from celery import Celery
 
-PAGE = 1_000  # keys in one round trip
 MB = 2**20
 DAY = 86_400  # seconds: the expiry where the app has none, as Celery's own default
 ROOM = 0.75  # of the memory limit: how full it may be after the oldest were deleted
-UNFINISHED = (b"STARTED", b"RETRY", b"PENDING", b"RECEIVED")
-HEAD = 60  # bytes of a result that hold its state
 COLUMNS = {"id": "str", "bytes": "int64", "expires_in": "float64"}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One stored result."""
-
-    key: bytes
-    size: int  # bytes of memory
-    expires: float | None  # seconds until it goes by itself; None: never
-    finished: bool
-
-
-def client(app: Celery) -> Any:
-    """Redis's client of the app's result backend.
-
-    Raises
-    ------
-    InputError
-        When results are kept elsewhere.
-    """
-    found = getattr(app.backend, "client", None)
-    if not isinstance(found, redis.Redis):
-        raise InputError(
-            f"results are kept in {type(app.backend).__name__}; this works on Redis and Valkey only"
-        )
-    return found
-
-
-def all_of(app: Celery) -> Iterator[Stored]:
-    """Every stored result, in no order.
-
-    Raises
-    ------
-    BrokerError
-        The result backend does not answer.
-    """
-    server = client(app)
-    prefix = bytes(app.backend.task_keyprefix)
-    try:
-        keys = server.scan_iter(match=prefix + b"*", count=PAGE)
-        while page := list(islice(keys, PAGE)):
-            with server.pipeline(transaction=False) as pipe:
-                for key in page:
-                    pipe.memory_usage(key)
-                    pipe.pttl(key)
-                    pipe.getrange(key, 0, HEAD)
-                told = pipe.execute()
-            for key, size, left, head in zip(page, told[::3], told[1::3], told[2::3], strict=True):
-                if size is not None and left != -2:  # gone meanwhile
-                    finished = not any(state in head for state in UNFINISHED)
-                    yield Stored(key, int(size), None if left == -1 else left / 1_000, finished)
-    except redis.exceptions.RedisError as error:
-        raise BrokerError(f"the result backend does not answer ({error}); start it") from error
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from zumolib.control import fleet, remote
-from zumolib.control.database import database_errors
-from zumolib.control.fleet import Fleet
+from zumolib.control import command
 from zumolib.control.pause import consuming, queues_frame
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
-from zumolib.database import orm
 from zumolib.errors import InputError
-from zumolib.receipts import keeping
+from zumolib.inspection import fleet
+from zumolib.inspection.fleet import Fleet
+from zumolib.receipts import pauses
 from zumolib.receipts.observation import Observation
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Resume(Plan):
     def carry_out(self, run: Run) -> None:
         """Tell each worker."""
         arguments = {"queue": self.queue, **self.options}
-        for answer in remote.command(self.app, "add_consumer", arguments, nodes=self.nodes):
+        for answer in command.give(self.app, "add_consumer", arguments, nodes=self.nodes):
             run.step(answer.node, answer.text, ok=answer.ok)
         run.after["consuming"] = run.succeeded
 
@@ -79,7 +78,7 @@ def plan(
         The broker does not answer.
     """
     now = seen or fleet.snapshot(app, nodes=nodes if nodes is not None else only)
-    remembered, bound = _paused(queue)
+    remembered, bound = pauses.of(queue)
     chosen = list(only) if only is not None else remembered
     if not chosen:
         raise InputError(f"no pause of {queue!r} is on record; name the workers that shall consume from it")
@@ -103,34 +102,3 @@ def plan(
         nodes=tuple(idle),
         options=dict(options) if options is not None else bound,
     )
-
-
-def paused(app: Celery) -> dict[str, list[str]]:
-    """Queues whose last pause was not taken back, with the workers that stopped."""
-    orm.ready()
-    if not keeping.possible():
-        return {}
-    from zumolib.receipts.models import Receipt as Row
-
-    queues = Row.objects.filter(action__in=("pause", "resume")).values_list("target", flat=True).distinct()
-    found = {queue: _paused(queue)[0] for queue in queues.order_by("target")}
-    return {queue: nodes for queue, nodes in found.items() if nodes}
-
-
-def _paused(queue: str) -> tuple[list[str], dict[str, Any]]:
-    """Workers that stopped and were not started again, and how the queue is bound."""
-    orm.ready()
-    from zumolib.receipts.models import Receipt as Row
-
-    stopped: list[str] = []
-    options: dict[str, Any] = {}
-    with database_errors():
-        rows = list(Row.objects.filter(action__in=("pause", "resume"), target=queue).order_by("id"))
-    for row in rows:
-        if row.action == "pause":
-            # All that consumed when it was planned: one whose answer was lost may have stopped all the same.
-            stopped += [node for node in row.before.get("consumers", ()) if node not in stopped]
-            options = ((row.undo or {}).get("arguments") or {}).get("options") or options
-        else:
-            stopped = [node for node in stopped if node not in row.after.get("consuming", ())]
-    return stopped, options

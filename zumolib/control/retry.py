@@ -17,14 +17,14 @@ from celery.utils import uuid
 
 from zumolib.conf import conf
 from zumolib.control import sending
-from zumolib.control.database import database_errors
-from zumolib.control.fleet import arguments_text
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.database import orm
+from zumolib.deployment.database import database_errors
 from zumolib.errors import HistoryError, InputError, ZumoError
 from zumolib.history import History
 from zumolib.inspection import messages as peek
+from zumolib.inspection.fleet import arguments_text
 from zumolib.masking import mask_text
 from zumolib.receipts.observation import Observation
 

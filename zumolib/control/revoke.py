@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from zumolib import parsing
-from zumolib.control import fleet, identity, remote
-from zumolib.control.fleet import Fleet
+from zumolib.control import command, identity
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
 from zumolib.errors import InputError
-from zumolib.inspection import messages
+from zumolib.inspection import fleet, messages, remote
+from zumolib.inspection.fleet import Fleet
 from zumolib.receipts.observation import Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Revoke(Plan):
             run.heed()
             ids = self.ids[first : first + BATCH]
             arguments = {"task_id": list(ids), "terminate": self.terminate, "signal": self.signal}
-            said = remote.command(self.app, "revoke", arguments, nodes=self.nodes, to_all=True)
+            said = command.give(self.app, "revoke", arguments, nodes=self.nodes, to_all=True)
             agreed = [answer.node for answer in said if answer.ok]
             answered |= set(agreed)
             for task_id in ids:
@@ -80,7 +81,7 @@ class Revoke(Plan):
         wanted = set(run.succeeded)
         if not nodes:
             return Observation.of(None, "no worker answered")
-        said = remote.ask(self.app, {"revoked": {}, "stats": {}}, nodes=nodes, timeout=remote.PATIENCE)
+        said = remote.ask(self.app, {"revoked": {}, "stats": {}}, nodes=nodes, timeout=command.PATIENCE)
         holding = [node for node in nodes if wanted <= set(said["revoked"].get(node) or ())]
         told = {*self.nodes, *nodes}
         what = of_nodes(len(holding), len(told), "hold the revoke")
@@ -114,7 +115,7 @@ class Revoke(Plan):
             left.update(wanted & {item["id"] for items in said.values() for item in items})
             return not left and not silent
 
-        remote.seen(ended, TERMINATE_SECONDS)
+        appears(ended, TERMINATE_SECONDS)
         return len(left), silent
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kombu.exceptions import OperationalError
 
 from zumolib.conf import hide
-from zumolib.control import remote
+from zumolib.control.effect import appears
 from zumolib.errors import BrokerError
 from zumolib.inspection import messages as peek
 from zumolib.receipts.observation import Observation
@@ -103,7 +103,7 @@ def taken(app: Celery, ids: Collection[str], queues: Collection[str]) -> bool | 
         return not left
 
     # Between a queue and a worker's hands a message is for a moment in neither.
-    return remote.seen(look, SEEN_SECONDS) or None
+    return appears(look, SEEN_SECONDS) or None
 
 
 def landing(app: Celery, name: str, queue: str | None) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zumolib.control import remote
-from zumolib.control.fleet import Fleet
+from zumolib.control import command
+from zumolib.control.effect import appears
 from zumolib.control.plan import Plan
 from zumolib.control.pool import there
 from zumolib.control.run import Run
+from zumolib.inspection import remote
+from zumolib.inspection.fleet import Fleet
 from zumolib.receipts.observation import Observation, of_nodes
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class Shutdown(Plan):
 
     def carry_out(self, run: Run) -> None:
         """Tell them. A worker that ends does not always come to answer."""
-        for answer in remote.command(self.app, "shutdown", {}, nodes=self.nodes, timeout=0.5):
+        for answer in command.give(self.app, "shutdown", {}, nodes=self.nodes, timeout=0.5):
             if answer.said is None:
                 run.step(answer.node, "told to end")
             else:
@@ -48,7 +50,7 @@ class Shutdown(Plan):
             run.after["still_there"] = sorted(said)
             return not said
 
-        silent = remote.seen(look, SHUTDOWN_SECONDS)
+        silent = appears(look, SHUTDOWN_SECONDS)
         left = len(run.after["still_there"])
         what = of_nodes(len(self.nodes) - left, len(self.nodes), "do not reply any more")
         return Observation.of(silent or None, what, lasting="until something starts them again")

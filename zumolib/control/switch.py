@@ -12,10 +12,10 @@ import pandas as pd
 from zumolib.control import entry
 from zumolib.control.plan import Plan
 from zumolib.control.run import Run
-from zumolib.control.when import When
 from zumolib.errors import ZumoError
 from zumolib.receipts.observation import UNTIL_EDITED, Observation
 from zumolib.schedule import faults
+from zumolib.schedule.when import When
 
 if TYPE_CHECKING:
     from celery import Celery

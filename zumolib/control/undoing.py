@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zumolib.control import limits, pause, pool, receipt, reschedule, resume, switch
+from zumolib.control import limits, pause, pool, reschedule, resume, switch
 from zumolib.control.applying import apply
 from zumolib.control.plan import Plan
-from zumolib.control.receipt import Receipt
 from zumolib.errors import InputError
+from zumolib.receipts import book
+from zumolib.receipts.book import Receipt
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -46,7 +47,7 @@ def plan(app: Celery, pk: int) -> Plan:
     InputError
         When there is no such receipt, no way back, or it was taken already.
     """
-    made = receipt.read(pk)
+    made = book.read(pk)
     if made.undone_by is not None:
         raise InputError(f"receipt {pk} was undone already, by receipt {made.undone_by}")
     if made.undo is None:

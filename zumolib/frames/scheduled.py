@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from zumolib.conf import conf
 from zumolib.errors import ZumoError
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
@@ -124,3 +125,12 @@ def concluding(text: str, found: pd.DataFrame) -> tuple[str, dict[str, Any]]:
 
 _NOTHING = pd.DataFrame({"task_id": pd.Series(dtype="str"), "entry": pd.Series(dtype="str")})
 _NO_ENTRIES = pd.DataFrame({"name": pd.Series(dtype="str"), "task": pd.Series(dtype="str")})
+
+
+def open_history(folder: str = "") -> History:
+    """The history in a folder or at a URL, with the app's schedule; empty means the one that the settings name."""
+    return Scheduled(_place(folder) if folder else conf().history, schedule.known)
+
+
+def _place(text: str) -> Path | str:
+    return text if "://" in text else Path(text).expanduser()

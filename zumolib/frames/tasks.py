@@ -101,7 +101,7 @@ def records(
         - ``parent_id``, ``root_id``, ``entry`` (str)
         - ``entry_matched`` (bool): the sender told no entry; this one has the task's name and was due when
           it was sent. It is concluded where the history knows the schedule, as that of
-          :func:`zumolib.frames.window.open_history` does; anybody may have called the task just then.
+          :func:`zumolib.frames.scheduled.open_history` does; anybody may have called the task just then.
 
     Raises
     ------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,7 +12,7 @@ from zumolib.conf import conf
 from zumolib.errors import InputError
 
 if TYPE_CHECKING:
-    from zumolib.history import Coverage, History
+    from zumolib.history import Coverage
 
 
 QUIET = 900  # seconds without an event that are no gap: the schedule has such pauses
@@ -170,18 +169,6 @@ def known_zone(zone: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InputError(f"{zone!r} is no time zone; write it like UTC or Europe/Paris") from None
     return zone
-
-
-def open_history(folder: str = "") -> History:
-    """The history in a folder or at a URL, with the app's schedule; empty means the one that the settings name."""
-    from zumolib.frames import schedule
-    from zumolib.frames.scheduled import Scheduled
-
-    return Scheduled(_place(folder) if folder else conf().history, schedule.known)
-
-
-def _place(text: str) -> Path | str:
-    return text if "://" in text else Path(text).expanduser()
 
 
 def _about(seconds: float) -> str:

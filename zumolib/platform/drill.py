@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zumolib.conf import permission
-from zumolib.control import remote, sending
+from zumolib.control import sending
 from zumolib.database import orm
 from zumolib.errors import BrokerError, ScheduleError
+from zumolib.inspection import remote
 from zumolib.platform import installation
 
 if TYPE_CHECKING:

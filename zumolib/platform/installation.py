@@ -115,10 +115,10 @@ def _create(entry: Entry) -> PeriodicTask:
 
     when: dict[str, Any]
     if isinstance(entry.when, Cron):
-        when = {"crontab": first_or_new(CrontabSchedule, timezone="UTC", **entry.when.fields())}
+        when = {"crontab": reader.first_or_new(CrontabSchedule, timezone="UTC", **entry.when.fields())}
     else:
         fields = {"every": entry.when.minutes, "period": IntervalSchedule.MINUTES}
-        when = {"interval": first_or_new(IntervalSchedule, **fields)}
+        when = {"interval": reader.first_or_new(IntervalSchedule, **fields)}
     return PeriodicTask.objects.create(
         name=entry.name,
         task=entry.task,
@@ -127,11 +127,6 @@ def _create(entry: Entry) -> PeriodicTask:
         description=entry.description,
         **when,
     )
-
-
-def first_or_new(model: Any, **fields: Any) -> Any:
-    """The first row with these fields, else a new one: there may be several, which get_or_create refuses."""
-    return model.objects.filter(**fields).order_by("pk").first() or model.objects.create(**fields)
 
 
 def rows(app: Celery, *, now: datetime | None = None) -> list[dict[str, Any]]:

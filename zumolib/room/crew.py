@@ -39,10 +39,10 @@ def now(app: Celery, history: History, *, timeout: float = 1.0) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The columns of :attr:`zumolib.control.fleet.Fleet.workers`, and ``memory`` (float, bytes: the most
+        The columns of :attr:`zumolib.inspection.fleet.Fleet.workers`, and ``memory`` (float, bytes: the most
         that the worker's main process ever held). ``attrs["note"]`` says who replied, and when.
     """
-    from zumolib.control import fleet
+    from zumolib.inspection import fleet
 
     known = nodes(history)
     try:

@@ -25,8 +25,8 @@ from zumolib.inspection.queues import Depths
 if TYPE_CHECKING:
     from celery import Celery
 
-    from zumolib.control.fleet import Fleet
     from zumolib.history import History
+    from zumolib.inspection.fleet import Fleet
 
 LOOK = timedelta(minutes=30)  # what sparklines show
 FAILED = timedelta(hours=1)
@@ -145,7 +145,7 @@ class Reader:
         return tuple(seen.get("nodes", ()))
 
     def _fleet(self, at: datetime) -> Fleet:
-        from zumolib.control import fleet
+        from zumolib.inspection import fleet
 
         return fleet.snapshot(self.app, nodes=self._nodes(at) or None, timeout=1.0)
 
@@ -168,9 +168,9 @@ class Reader:
         return health.now(self.app, self.history, nodes=nodes, replied=replied if broker else (), at=at)
 
     def _actions(self) -> pd.DataFrame:
-        from zumolib.control import receipt
+        from zumolib.receipts import book
 
-        return receipt.latest(limit=SHOWN)
+        return book.latest(limit=SHOWN)
 
     def _queues(self, depths: pd.DataFrame | None, seen: dict[str, Any], fleet: Fleet | None) -> pd.DataFrame:
         if depths is None:

@@ -53,7 +53,8 @@ class ControlRoom:
         live: bool | None = None,
     ) -> None:
         from zumolib.deployment import target
-        from zumolib.frames.window import known_zone, open_history
+        from zumolib.frames.scheduled import open_history
+        from zumolib.frames.window import known_zone
 
         self.zone = known_zone(zone)
         self.every = every

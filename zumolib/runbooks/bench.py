@@ -1,11 +1,9 @@
-"""The deployment that a runbook works on."""
+"""The troubles of a deployment: asked about, cured, and asked about again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,52 +13,20 @@ from zumolib.conf import conf
 from zumolib.database import orm
 from zumolib.errors import InputError
 from zumolib.runbooks.cures import Cures, plans_for
+from zumolib.runbooks.place import Place
 from zumolib.runbooks.troubles import TROUBLES
 from zumolib.stack.plan import Plan
 from zumolib.stack.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from celery import Celery
+    pass
 
 SETTLE_SECONDS = 40.0  # until a worker is back after its broker was started
 POLL = 1.0
 
 
-@dataclass
-class Bench:
-    """An app and, on the embedded stack, the supervisor of its services."""
-
-    app: Celery
-    name: str  # of the app, as in `celery -A`
-    plan: Plan | None = None  # of the embedded stack; None elsewhere
-    supervisor: Supervisor | None = None  # None also where the embedded stack is down
-    trouble: str = ""  # that was asked for last
-    asked: dict[str, Any] = field(default_factory=dict)  # and how
-    seen: Scene = field(init=False)  # and what was looked at
-    last: Scene = field(init=False)  # the same, or what was looked at since
-
-    def __post_init__(self) -> None:
-        self.seen = self.last = self.scene()
-
-    @property
-    def kind(self) -> str:
-        """What is operated on, in words."""
-        if self.plan is None:
-            return "a deployment of its own: services are started and stopped by you"
-        return "the embedded stack" if self.supervisor else "the embedded stack, which is down"
-
-    @property
-    def workers(self) -> Sequence[str]:
-        """Who replied when it was looked at last; a plan then waits for them only."""
-        return self.last.fleet.replied
-
-    def scene(self, **asked: Any) -> Scene:
-        """What the checks look at, as of now."""
-        services = None
-        if self.plan is not None:
-            told = self.supervisor.services() if self.supervisor else []
-            services = {service.name: service.state for service in told}
-        return Scene(self.app, services=services, **asked)
+class Bench(Place):
+    """A place, with the questions and cures of its troubles."""
 
     def diagnose(self, trouble: str, **asked: Any) -> Diagnosis:
         """Ask what may cause a trouble, one of :data:`.troubles.TROUBLES`.

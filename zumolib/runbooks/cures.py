@@ -13,9 +13,10 @@ import pandas as pd
 from zumolib import control
 from zumolib.checks import BY_ID, Finding, diagnose
 from zumolib.conf import conf
-from zumolib.control import by_hand, limits, recycle, relief, remote, results, resume, switch
+from zumolib.control import by_hand, limits, recycle, relief, results, resume, switch
 from zumolib.control.by_hand import ByHand
 from zumolib.errors import ControlError, InputError, ZumoError
+from zumolib.inspection import remote
 from zumolib.receipts.observation import NOT_VERIFIED
 from zumolib.runbooks.attempts import MARK, Attempt, next_suspect, without_effect
 from zumolib.stack import probes, service
@@ -23,8 +24,8 @@ from zumolib.stack.programs import write_configuration
 
 if TYPE_CHECKING:
     from zumolib.control.plan import Plan
-    from zumolib.control.receipt import Receipt
-    from zumolib.runbooks.bench import Bench
+    from zumolib.receipts.book import Receipt
+    from zumolib.runbooks.place import Place
 
 PREVIEW = ("cause", "what will be done", "affects", "cannot guarantee")
 OUTCOME = ("what was done", "state", "outcome", "undo")
@@ -123,20 +124,20 @@ def _still(finding: Finding, made: Receipt) -> Finding:
     return replace(finding, saw=saw, hint=next_suspect(finding))
 
 
-def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Iterator[Step]:
+def plans_for(place: Place, finding: Finding, patience: float, rate: str) -> Iterator[Step]:
     """The actions against one finding; none where only a person can decide."""
-    app, facts = bench.app, finding.facts
+    app, facts = place.app, finding.facts
 
     def step(make: Callable[[], Plan]) -> Step:
         return Step(finding, make, without_effect(finding))
 
     match finding.id:
         case "broker-unreachable" | "broker-refuses-login" | "broker-refuses-vhost" | "results-unreachable":
-            yield step(lambda: _server(bench, finding.id, patience))
+            yield step(lambda: _server(place, finding.id, patience))
         case "no-worker":
-            yield step(lambda: _process(bench, "worker", finding, patience))
+            yield step(lambda: _process(place, "worker", finding, patience))
         case "beat-stopped":
-            yield step(lambda: _process(bench, "beat", finding, patience))
+            yield step(lambda: _process(place, "beat", finding, patience))
         case "workers-busy" | "prefetch-held":
             yield step(
                 lambda: relief.plan(
@@ -144,19 +145,19 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
                 )
             )
         case "queue-paused":
-            yield step(lambda: resume.plan(app, finding.subject, nodes=bench.workers))
+            yield step(lambda: resume.plan(app, finding.subject, nodes=place.workers))
         case "queue-unconsumed":
-            yield step(lambda: _consume(bench, finding.subject))
+            yield step(lambda: _consume(place, finding.subject))
         case "task-unregistered":
             if facts["here"]:
-                yield step(lambda: _process(bench, "worker", finding, patience))
+                yield step(lambda: _process(place, "worker", finding, patience))
             elif facts["entries"] and facts["everywhere"]:
-                yield step(lambda: _switch_off(bench, finding))
+                yield step(lambda: _switch_off(place, finding))
         case "rate-limited":
             # A new start brings the code's rate back and frees what is held. Setting the rate first would
             # only hide those: they stay with the old one, and workers tell of the new one alone.
             if facts["changed"]:
-                yield step(lambda: _process(bench, "worker", finding, patience))
+                yield step(lambda: _process(place, "worker", finding, patience))
             elif rate:
                 yield step(lambda: limits.rate(app, finding.subject, rate, nodes=facts["nodes"]))
         case "entry-disabled":
@@ -169,76 +170,76 @@ def plans_for(bench: Bench, finding: Finding, patience: float, rate: str) -> Ite
             yield step(lambda: results.delete_oldest(app))
 
 
-def _switch_off(bench: Bench, finding: Finding) -> Plan:
+def _switch_off(place: Place, finding: Finding) -> Plan:
     """Entries of a task that no worker knows, after each worker that could take it was asked once more."""
     workers = finding.facts["workers"]
-    said = remote.ask(bench.app, {"registered": {"builtins": True}}, nodes=workers)["registered"]
+    said = remote.ask(place.app, {"registered": {"builtins": True}}, nodes=workers)["registered"]
     lists = {node: {str(line).partition(" [")[0] for line in said.get(node) or ()} for node in workers}
     unclear = [node for node, names in lists.items() if not names or finding.subject in names]
     if unclear:
         raise InputError(
             f"{', '.join(unclear)} did not say that it does not know {finding.subject}; nothing is disabled"
         )
-    return switch.plan(bench.app, finding.facts["entries"], on=False)
+    return switch.plan(place.app, finding.facts["entries"], on=False)
 
 
-def _server(bench: Bench, trouble: str, patience: float) -> Plan:
+def _server(place: Place, trouble: str, patience: float) -> Plan:
     """The broker's or the result backend's server, mended."""
-    if bench.plan is not None and bench.supervisor is not None:
-        plan = bench.plan
+    if place.plan is not None and place.supervisor is not None:
+        plan = place.plan
         return service.plan(
-            bench.app,
-            bench.supervisor,
+            place.app,
+            place.supervisor,
             "valkey",
             works=lambda: probes.valkey(plan),
             # Its password is the one of the plan, whatever somebody made of the file or of the running server.
             prepare=lambda: write_configuration(plan, conf()),
         )
     return by_hand.plan(
-        bench.app, trouble, command(bench, trouble), done=lambda: _gone(bench, trouble), patience=patience
+        place.app, trouble, command(place, trouble), done=lambda: _gone(place, trouble), patience=patience
     )
 
 
-def _process(bench: Bench, name: str, finding: Finding, patience: float) -> Plan:
+def _process(place: Place, name: str, finding: Finding, patience: float) -> Plan:
     """A worker, or beat, started anew."""
-    if bench.plan is not None and bench.supervisor is not None:
-        works = {"worker": lambda: probes.worker(bench.app), "beat": lambda: probes.beat(conf().ZUMO_HOME)}
-        return service.plan(bench.app, bench.supervisor, name, works=works[name])
+    if place.plan is not None and place.supervisor is not None:
+        works = {"worker": lambda: probes.worker(place.app), "beat": lambda: probes.beat(conf().ZUMO_HOME)}
+        return service.plan(place.app, place.supervisor, name, works=works[name])
     return by_hand.plan(
-        bench.app,
+        place.app,
         finding.id,
-        command(bench, finding.id),
-        done=lambda: _gone(bench, finding.id),
+        command(place, finding.id),
+        done=lambda: _gone(place, finding.id),
         patience=patience,
     )
 
 
-def _consume(bench: Bench, queue: str) -> Plan:
+def _consume(place: Place, queue: str) -> Plan:
     """Every worker that replies consumes from the queue."""
-    declared = bench.app.amqp.queues[queue]
+    declared = place.app.amqp.queues[queue]
     options = {
         "exchange": declared.exchange.name or None,
         "exchange_type": declared.exchange.type or "direct",
         "routing_key": declared.routing_key,
     }
-    if not bench.workers:
+    if not place.workers:
         raise InputError("no worker replies; start one")
-    return resume.plan(bench.app, queue, only=bench.workers, options=options)
+    return resume.plan(place.app, queue, only=place.workers, options=options)
 
 
-def _gone(bench: Bench, id_: str) -> bool:
+def _gone(place: Place, id_: str) -> bool:
     """Whether a fresh look finds the trouble no more."""
     made = diagnose(
-        bench.scene(**{k: v for k, v in bench.asked.items() if k in ("task", "entry")}), [BY_ID[id_]]
+        place.scene(**{k: v for k, v in place.asked.items() if k in ("task", "entry")}), [BY_ID[id_]]
     )
     return not made.findings and not any(verdict.untold for verdict in made.verdicts)
 
 
-def command(bench: Bench, trouble: str) -> str:
+def command(place: Place, trouble: str) -> str:
     """What a person types where the services are not ours, as the full stack's compose file names them."""
-    if bench.plan is not None:
+    if place.plan is not None:
         return "zumo up"
-    broker = urlsplit(str(bench.app.conf.broker_url))
+    broker = urlsplit(str(place.app.conf.broker_url))
     server = "rabbitmq" if broker.scheme in ("amqp", "amqps", "pyamqp") else "redis"
     user, vhost = broker.username or "guest", broker.path.removeprefix("/") or "/"
     return {

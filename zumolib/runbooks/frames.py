@@ -8,7 +8,7 @@ import pandas as pd
 
 from zumolib.checks import CannotTell, memory, schedule
 from zumolib.checks import results as backend
-from zumolib.control import results
+from zumolib.inspection import results
 
 if TYPE_CHECKING:
     from zumolib.checks import Scene

@@ -199,3 +199,8 @@ def _when(model: PeriodicTask, kind: str) -> firings.Spec | None:
         case "clocked":
             return firings.Once(model.clocked.clocked_time)
     return None
+
+
+def first_or_new(model: Any, **fields: Any) -> Any:
+    """The first row with these fields, else a new one: there may be several, which get_or_create refuses."""
+    return model.objects.filter(**fields).order_by("pk").first() or model.objects.create(**fields)

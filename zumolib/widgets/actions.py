@@ -9,6 +9,7 @@ import pandas as pd
 
 from zumolib import control
 from zumolib.errors import ZumoError
+from zumolib.receipts import book
 from zumolib.widgets import background, fields, markup
 from zumolib.widgets.fields import Empty, Form, Unfilled
 from zumolib.widgets.grid import Rows
@@ -75,7 +76,7 @@ class Receipts(Panel):
         return markup.element("title", self.title, tag="h4") + html, f"{self.title}\n{text}"
 
     def _latest(self, values: dict[str, Any]) -> pd.DataFrame:
-        return control.receipt.latest(limit=self._limit, action=values["kind"], target=values["target"])
+        return book.latest(limit=self._limit, action=values["kind"], target=values["target"])
 
     def _found(self, asked: int, frame: pd.DataFrame, chosen: Receipt | None) -> None:
         if asked != self._asked:
@@ -115,7 +116,7 @@ class Receipts(Panel):
 
     def _one(self, values: dict[str, Any]) -> Receipt | None:
         """The receipt that is chosen, as it is now: another action may have taken it back."""
-        return control.receipt.read(int(values["chosen"][0])) if values["chosen"] else None
+        return book.read(int(values["chosen"][0])) if values["chosen"] else None
 
     def _written(self, one: Receipt | None) -> str:
         return page(one, zone=self.zone) if one is not None else ""

@@ -14,6 +14,7 @@ import ipywidgets as w
 from zumolib import control
 from zumolib.conf import headless, permission
 from zumolib.errors import ControlError, InputError, ReadOnly, ZumoError
+from zumolib.receipts import book
 from zumolib.widgets import background, markup, style
 from zumolib.widgets.changes import Changes
 from zumolib.widgets.fields import Empty, Form, Unfilled
@@ -300,7 +301,7 @@ class Panel:
         pk = error.receipt
         for panel in list(WATCHING):
             panel.acted()
-        background.run(lambda: control.receipt.read(pk), self._outcome.show, self._fail)
+        background.run(lambda: book.read(pk), self._outcome.show, self._fail)
 
     def _end(self, ended: str = "Done") -> None:
         self.busy = False

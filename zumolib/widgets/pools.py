@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from zumolib.control import Plan
-    from zumolib.control.fleet import Fleet
+    from zumolib.inspection.fleet import Fleet
 
 ACTIONS = {"Grow": "grow", "Shrink": "shrink", "Autoscale": "autoscale", "Shut down": "shutdown"}
 HINTS = {

@@ -15,13 +15,13 @@ from zumolib import control
 from zumolib.conf import conf
 from zumolib.control import entry as rows
 from zumolib.control.reschedule import Reschedule as Rescheduling
-from zumolib.control.when import When
 from zumolib.errors import InputError
 from zumolib.figures import schedule as draw
 from zumolib.figures.words import counted, number
 from zumolib.frames import schedule
 from zumolib.frames.window import Window
 from zumolib.schedule import faults
+from zumolib.schedule.when import When
 from zumolib.widgets import background, fields, markup, system, times
 from zumolib.widgets.fields import Form, Unfilled
 from zumolib.widgets.panel import Panel

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from zumolib.control import Plan
-    from zumolib.control.fleet import Fleet
+    from zumolib.inspection.fleet import Fleet
 
 ALL = "all"
 FRESH = 15.0  # seconds for which one look at the workers serves

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from zumolib import control
 from zumolib.conf import conf
 from zumolib.database import orm
 from zumolib.errors import HistoryError
 from zumolib.history import History
+from zumolib.inspection import fleet
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from zumolib.control.fleet import Fleet
+    from zumolib.inspection.fleet import Fleet
 
 HEARTBEATS = 60  # seconds; a worker that sent one this lately is expected to answer
 
@@ -33,7 +33,7 @@ def look(app: Celery) -> Fleet:
         known = sorted(set(beats["worker"].astype(str)))
     except HistoryError:
         known = []
-    return control.fleet.snapshot(app, nodes=known, everybody=True)
+    return fleet.snapshot(app, nodes=known, everybody=True)
 
 
 def entries() -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 from celery import Celery
 
 from tests.integration.workers import make_app, worker
-from zumolib import control
-from zumolib.control.fleet import Fleet
 from zumolib.database import orm
+from zumolib.inspection import fleet
+from zumolib.inspection.fleet import Fleet
 
 ONE, TWO = "one@here", "two@here"
 
@@ -32,7 +32,7 @@ class System:
     @property
     def seen(self) -> Fleet:
         """Its workers now."""
-        return control.fleet.snapshot(self.app, nodes=self.nodes)
+        return fleet.snapshot(self.app, nodes=self.nodes)
 
     def ask(self, question: str, *arguments: Any) -> dict[str, Any]:
         """Celery's own inspect, so that an effect is not seen by our own eyes."""

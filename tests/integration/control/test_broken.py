@@ -20,7 +20,9 @@ from tests.services.valkey import Valkey
 from tests.waiting import wait_until
 from zumolib import control
 from zumolib.errors import BrokerError, ControlError, InputError
+from zumolib.inspection.fleet import snapshot
 from zumolib.inspection.queues import depths
+from zumolib.receipts import book, pauses
 
 Server = Valkey | RabbitMQ
 
@@ -81,7 +83,7 @@ def test_a_broker_that_dies_in_the_middle_of_a_bulk_action(app: Celery, server: 
         assert time.monotonic() - gone[0] < 30, "it does not wait for ever"
     finally:
         server.start()
-    receipt = control.receipt.read(caught.value.receipt or 0)
+    receipt = book.read(caught.value.receipt or 0)
     assert receipt.state == "partly"
     assert receipt.outcome.startswith("2 of 5 done; broke off: tests.sleepy was not sent")
     assert set(receipt.after) == set(ids[:2])
@@ -106,12 +108,12 @@ def test_a_broker_that_is_gone_between_plan_and_apply(app: Celery, server: Serve
         for plan in (call, retry, purge):
             with pytest.raises(ControlError, match="does not answer") as caught:
                 control.apply(plan)
-            receipt = control.receipt.read(caught.value.receipt or 0)
+            receipt = book.read(caught.value.receipt or 0)
             assert (receipt.state, receipt.checked.verdict, receipt.undo) == ("failed", "unknown", None)
             assert "broke off: " in receipt.outcome
             assert str(receipt.id) in str(caught.value)
         for ask in (
-            lambda: control.fleet.snapshot(app),
+            lambda: snapshot(app),
             lambda: control.revoke.plan(app, name="x"),
             lambda: control.pause.plan(app, "hr"),
             lambda: control.purge.plan(app, "hr"),
@@ -129,7 +131,7 @@ def test_a_worker_that_hangs_is_told_of_and_can_be_made_good(
     app: Celery, server: Server, valkey_url: str, tmp_path: Path
 ) -> None:
     with worker(server.url, valkey_url, tmp_path / "log", queues=("hr",), name="hangs") as node:
-        fleet = control.fleet.snapshot(app, nodes=[node])
+        fleet = snapshot(app, nodes=[node])
         plan = control.pause.plan(app, "hr", seen=fleet)
         pid = fleet.answers["stats"][node]["pid"]
         os.kill(pid, signal.SIGSTOP)
@@ -143,7 +145,7 @@ def test_a_worker_that_hangs_is_told_of_and_can_be_made_good(
                 control.pool.grow(app, [node])
         finally:
             os.kill(pid, signal.SIGCONT)
-        receipt = control.receipt.read(caught.value.receipt or 0)
+        receipt = book.read(caught.value.receipt or 0)
         assert (receipt.state, receipt.before) == ("failed", {"consumers": [node]})
 
         def consumes() -> bool:
@@ -152,7 +154,7 @@ def test_a_worker_that_hangs_is_told_of_and_can_be_made_good(
 
         # It had only not answered yet: what it was told takes effect, and there is a way back.
         wait_until(lambda: not consumes(), 20, "the worker to do what it was told")
-        assert control.resume.paused(app)["hr"] == [node]
+        assert pauses.paused()["hr"] == [node]
         resumed = control.apply(control.resume.plan(app, "hr", nodes=[node]))
         assert resumed.verified
         assert consumes()
@@ -182,8 +184,8 @@ def test_a_process_that_is_killed_leaves_a_receipt_that_says_so(
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    found = control.receipt.latest(limit=1).iloc[0]
-    receipt = control.receipt.read(int(found["id"]))
+    found = book.latest(limit=1).iloc[0]
+    receipt = book.read(int(found["id"]))
     assert (receipt.action, receipt.reason, receipt.state) == ("retry", "crash", "started")
     assert receipt.finished_at is None
     assert "its process" in receipt.outcome

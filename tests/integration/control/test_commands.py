@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 
 from tests.integration.control.conftest import ONE, TWO, System
 from tests.waiting import wait_until
-from zumolib import control
 from zumolib.cli import main, target
 from zumolib.database import orm
 from zumolib.inspection.queues import depths
+from zumolib.receipts import book
 
 Zumo = Callable[..., Result]
 
@@ -66,7 +66,7 @@ ACTS = [
 
 @pytest.mark.parametrize("words", ACTS, ids=" ".join)
 def test_a_dry_run_shows_and_does_nothing(zumo: Zumo, words: tuple[str, ...]) -> None:
-    count = len(control.receipt.latest(limit=10_000))
+    count = len(book.latest(limit=10_000))
     shown = zumo(*words, "--dry-run")
     assert shown.exit_code == 0, shown.output
     printed = json.loads(zumo(*words, "--dry-run", "--json").stdout)
@@ -75,7 +75,7 @@ def test_a_dry_run_shows_and_does_nothing(zumo: Zumo, words: tuple[str, ...]) ->
     assert printed["summary"] in shown.stdout
     for caveat in printed["caveats"]:
         assert f"note: {caveat}" in shown.stdout
-    assert len(control.receipt.latest(limit=10_000)) == count
+    assert len(book.latest(limit=10_000)) == count
 
 
 @pytest.mark.parametrize("words", [ACTS[0], ACTS[2]], ids=" ".join)
@@ -136,7 +136,7 @@ def test_pause_resume_actions_and_undo(zumo: Zumo, system: System) -> None:
     undone = zumo("undo", str(receipt["id"]), "--yes")
     assert undone.exit_code == 0, undone.output
     assert "done: 2 of 2 done" in undone.stdout
-    checked = str(control.receipt.latest(limit=1)["checked"][0])
+    checked = str(book.latest(limit=1)["checked"][0])
     assert checked.startswith("verified: 2 of 2 workers consume from it (looked at ")
     assert checked in undone.stdout
     queues = system.ask("active_queues")

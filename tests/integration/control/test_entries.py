@@ -19,6 +19,7 @@ from zumolib import control
 from zumolib.database import orm
 from zumolib.errors import ControlError, InputError
 from zumolib.inspection import messages
+from zumolib.receipts import book
 
 QUEUE = "notifications"
 Make = Callable[..., Any]
@@ -144,7 +145,7 @@ def test_what_was_changed_meanwhile_is_left_alone(app: Celery, entry: Make) -> N
     ) as caught:
         control.apply(plan)
     assert row("nightly").interval.every == 2
-    failed = control.receipt.read(caught.value.receipt or 0)
+    failed = book.read(caught.value.receipt or 0)
     assert (failed.state, failed.after, failed.undo) == ("failed", {}, None)
     second = control.apply(control.reschedule.plan(app, "nightly", every=180))
     with pytest.raises(InputError, match="was changed again since, to every 3 minutes; undo that first"):

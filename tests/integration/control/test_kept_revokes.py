@@ -12,7 +12,8 @@ from celery import Celery
 from tests.integration.workers import make_app, worker
 from tests.waiting import wait_until
 from zumolib import control
-from zumolib.control.fleet import Fleet
+from zumolib.inspection import fleet
+from zumolib.inspection.fleet import Fleet
 
 NODE = "kept@here"
 
@@ -55,5 +56,5 @@ def test_a_damaged_file_is_set_aside_and_the_worker_starts(valkey_url: str, tmp_
 
 
 def _scheduled(app: Celery, task_id: str) -> Fleet | None:
-    seen = control.fleet.snapshot(app, nodes=[NODE])
+    seen = fleet.snapshot(app, nodes=[NODE])
     return seen if task_id in set(seen.tasks["id"]) else None

@@ -9,6 +9,7 @@ from tests.waiting import wait_until
 from zumolib import control
 from zumolib.errors import InputError
 from zumolib.inspection.queues import depths
+from zumolib.receipts import book, pauses
 
 
 def consumed(system: System) -> dict[str, set[str]]:
@@ -31,7 +32,7 @@ def test_a_pause_stops_every_worker_that_consumes_and_a_resume_starts_the_same(s
     receipt = control.apply(plan, reason="a test")
     assert (receipt.state, receipt.verified) == ("done", True)
     assert consumed(system) == {node: queues - {"hr"} for node, queues in before.items()}
-    assert control.resume.paused(system.app)["hr"] == [ONE, TWO]
+    assert pauses.paused()["hr"] == [ONE, TWO]
 
     waiting = system.app.send_task("tests.sleepy", queue="hr")
     wait_until(lambda: depth(system, "hr") == 1, 10, "the task to wait")
@@ -45,7 +46,7 @@ def test_a_pause_stops_every_worker_that_consumes_and_a_resume_starts_the_same(s
     assert (receipt.state, receipt.verified) == ("done", True)
     assert consumed(system) == before
     waiting.get(timeout=20)
-    assert "hr" not in control.resume.paused(system.app)
+    assert "hr" not in pauses.paused()
 
 
 def test_a_pause_is_undone_where_it_was_done(system: System) -> None:
@@ -55,7 +56,7 @@ def test_a_pause_is_undone_where_it_was_done(system: System) -> None:
     undone = control.undo(system.app, paused.id, reason="over")
     assert (undone.action, undone.undoes, undone.verified) == ("resume", paused.id, True)
     assert consumed(system) == before
-    assert control.receipt.read(paused.id).undone_by == undone.id
+    assert book.read(paused.id).undone_by == undone.id
     with pytest.raises(InputError, match=f"receipt {paused.id} was undone already, by receipt {undone.id}"):
         control.undo(system.app, paused.id)
 

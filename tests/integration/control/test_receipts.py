@@ -19,6 +19,7 @@ from zumolib import control
 from zumolib.conf import Conf
 from zumolib.database import orm
 from zumolib.errors import ControlError, InputError, ReadOnly
+from zumolib.receipts import book
 
 
 @pytest.fixture
@@ -33,24 +34,24 @@ def test_a_receipt_says_who_when_why_and_what(app: Celery) -> None:
     receipt = control.apply(
         control.call.plan(app, "tests.sleepy", [1.0]), reason="needed today", actor="an operator"
     )
-    assert control.receipt.read(receipt.id) == receipt
+    assert book.read(receipt.id) == receipt
     assert (receipt.actor, receipt.reason, receipt.action, receipt.target) == (
         *("an operator", "needed today", "call", "tests.sleepy"),
     )
     assert receipt.finished_at is not None
     assert receipt.started_at <= receipt.finished_at
-    listed = control.receipt.latest(limit=1).to_dict("records")[0]
+    listed = book.latest(limit=1).to_dict("records")[0]
     assert (listed["id"], listed["undo"], listed["state"]) == (receipt.id, receipt.how_to_undo, "done")
     assert control.apply(control.call.plan(app, "tests.sleepy")).actor == settings.person()
 
 
 def test_receipts_are_filtered(app: Celery) -> None:
     control.apply(control.call.plan(app, "tests.login", ["a", "b"]))
-    assert set(control.receipt.latest(action="call", target="login")["target"]) == {"tests.login"}
-    assert control.receipt.latest(action="no such").empty
-    assert list(control.receipt.latest(action="no such").columns) == list(control.receipt.COLUMNS)
+    assert set(book.latest(action="call", target="login")["target"]) == {"tests.login"}
+    assert book.latest(action="no such").empty
+    assert list(book.latest(action="no such").columns) == list(book.COLUMNS)
     with pytest.raises(InputError, match="there is no receipt 999999999; `zumo actions` lists them"):
-        control.receipt.read(999_999_999)
+        book.read(999_999_999)
 
 
 def test_nobody_changes_or_deletes_a_receipt(app: Celery) -> None:
@@ -69,7 +70,7 @@ def test_nobody_changes_or_deletes_a_receipt(app: Celery) -> None:
         with pytest.raises(ControlError, match=r"not (changed|deleted)"):
             change()
     assert not Row.objects.close(receipt.id, state="failed"), "what has ended is not written again"
-    assert control.receipt.read(receipt.id) == receipt
+    assert book.read(receipt.id) == receipt
 
 
 @pytest.mark.filterwarnings("ignore:No directory at")  # of static files, which this test needs none of
@@ -149,7 +150,7 @@ def test_what_earlier_receipts_say_is_carried_over(verified: bool | None, verdic
         ).pk
     finally:
         MigrationExecutor(connection).migrate([("receipts", "0002_observation")])
-    checked = control.receipt.read(pk).checked
+    checked = book.read(pk).checked
     assert (checked.verdict, checked.at) == (verdict, now)
 
 
@@ -173,7 +174,7 @@ def test_the_same_words_everywhere(app: Celery) -> None:
         "verified: the broker counted 1 message as purged, and the queue is empty (looked at "
     )
     assert words.endswith(" UTC); until the next message comes")
-    assert control.receipt.latest(limit=1)["checked"][0] == words
+    assert book.latest(limit=1)["checked"][0] == words
     from zumolib.receipts.models import Receipt as Row
     from zumolib.widgets import outcome
 
@@ -230,13 +231,13 @@ def plans(app: Celery) -> list[Any]:
 
 
 def test_read_only_refuses_every_action_and_still_plans(app: Celery, read_only: None) -> None:
-    count = len(control.receipt.latest(limit=10_000))
+    count = len(book.latest(limit=10_000))
     for plan in plans(app):
         assert not plan.preview.empty
         for allow in (None, True):
             with pytest.raises(ReadOnly, match=r"ZUMO_READ_ONLY is set.*unset it to act"):
                 control.apply(plan, allow=allow)
-    assert len(control.receipt.latest(limit=10_000)) == count, "what is refused leaves no receipt"
+    assert len(book.latest(limit=10_000)) == count, "what is refused leaves no receipt"
     from django_celery_beat.models import PeriodicTask
 
     row = PeriodicTask.objects.get(name="kept")

@@ -14,6 +14,7 @@ from tests.integration.workers import worker
 from tests.waiting import wait_until
 from zumolib import control
 from zumolib.errors import InputError
+from zumolib.inspection.fleet import snapshot
 
 
 def processes(system: System, node: str) -> int:
@@ -21,7 +22,7 @@ def processes(system: System, node: str) -> int:
 
 
 def test_a_snapshot_of_known_workers_does_not_wait(system: System) -> None:
-    fleet = control.fleet.snapshot(system.app, nodes=system.nodes, timeout=10)
+    fleet = snapshot(system.app, nodes=system.nodes, timeout=10)
     assert fleet.seconds < 5, "it ends with the last answer"
     assert fleet.note.startswith("2 of 2 workers replied; as of ")
     one, two = fleet.workers.to_dict("records")
@@ -32,7 +33,7 @@ def test_a_snapshot_of_known_workers_does_not_wait(system: System) -> None:
 
 def test_a_silent_worker_is_shown_and_not_taken_for_dead(system: System) -> None:
     began = time.monotonic()
-    fleet = control.fleet.snapshot(system.app, nodes=[*system.nodes, "gone@there"], timeout=1.0)
+    fleet = snapshot(system.app, nodes=[*system.nodes, "gone@there"], timeout=1.0)
     assert time.monotonic() - began < 5
     assert fleet.silent == ("gone@there",)
     assert fleet.note.startswith("2 of 3 workers replied, silent: gone@there; as of ")
@@ -42,7 +43,7 @@ def test_a_silent_worker_is_shown_and_not_taken_for_dead(system: System) -> None
 
 
 def test_everybody_is_asked_and_the_silent_are_named(system: System) -> None:
-    fleet = control.fleet.snapshot(system.app, nodes=[ONE, "gone@there"], everybody=True)
+    fleet = snapshot(system.app, nodes=[ONE, "gone@there"], everybody=True)
     assert fleet.replied == (ONE, TWO)
     assert fleet.silent == ("gone@there",)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from zumolib.control import fleet
+from zumolib.inspection import fleet
 
 
 class Key:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from celery.schedules import crontab
 
-from zumolib.control.when import FIELDS, When
 from zumolib.errors import InputError
+from zumolib.schedule.when import FIELDS, When
 
 NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 

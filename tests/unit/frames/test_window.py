@@ -8,7 +8,8 @@ import pytest
 
 from tests import recorded
 from zumolib.errors import InputError
-from zumolib.frames.window import Window, open_history
+from zumolib.frames.scheduled import open_history
+from zumolib.frames.window import Window
 from zumolib.history import Coverage, History
 
 NOW = datetime(2026, 11, 18, 6, 30, tzinfo=UTC)

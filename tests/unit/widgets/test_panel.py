@@ -8,8 +8,8 @@ import pytest
 from celery import Celery
 
 from tests.unit.widgets.plans import Count, count
-from zumolib import control
 from zumolib.errors import BrokerError, InputError
+from zumolib.receipts import book
 from zumolib.widgets import fields
 from zumolib.widgets.fields import Form
 from zumolib.widgets.panel import Panel
@@ -132,7 +132,7 @@ def test_what_was_confirmed_is_done_once_and_leaves_a_receipt(app: Celery) -> No
     panel.apply()
     assert panel.done == ["n0", "n1", "n2"]
     assert panel.off
-    latest = control.receipt.latest(limit=1).iloc[0]
+    latest = book.latest(limit=1).iloc[0]
     assert (latest["state"], latest["reason"], latest["affected_count"]) == ("done", "for the <i>test</i>", 3)
     assert f'data-receipt="{latest["id"]}"' in panel.receipt
     assert "for the &lt;i&gt;test&lt;/i&gt;" in panel.receipt
@@ -246,7 +246,7 @@ def test_the_kernel_goes_on_while_work_is_done_and_a_cancel_is_heeded(app: Celer
             await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(person(), 20))
-    assert control.receipt.latest(limit=1).iloc[0]["state"] == "cancelled"
+    assert book.latest(limit=1).iloc[0]["state"] == "cancelled"
     assert "cancelled" in panel.receipt
 
 

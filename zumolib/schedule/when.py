@@ -12,7 +12,6 @@ import pandas as pd
 from celery.schedules import ParseException, crontab
 
 from zumolib.errors import InputError
-from zumolib.platform import installation
 from zumolib.schedule import faults, firings, rows
 from zumolib.schedule.faults import FIELDS
 
@@ -107,10 +106,10 @@ class When:
             setattr(row, f"{kind}_id", None)
         if self.cron is not None:
             fields = dict(zip(FIELDS, self.cron.split(), strict=True))
-            row.crontab = installation.first_or_new(CrontabSchedule, timezone=self.zone, **fields)
+            row.crontab = rows.first_or_new(CrontabSchedule, timezone=self.zone, **fields)
         elif self.every is not None:
             period = next(name for name, seconds in PERIODS.items() if self.every % seconds == 0)
-            row.interval = installation.first_or_new(
+            row.interval = rows.first_or_new(
                 IntervalSchedule, every=self.every // PERIODS[period], period=period
             )
         elif self.other is not None and self.other["kind"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from zumolib.conf import conf
-from zumolib.control import remote
+from zumolib.inspection import remote
 from zumolib.masking import hidden_positions, mask_arguments, mask_call, mask_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Questions and commands to workers, many in one round trip, each with an end in time.
+"""Questions to workers, many in one round trip, each with an end in time.
 
 Celery's ``inspect`` asks one question a time and waits its whole timeout for whoever may still answer.
 Here all questions go out at once, in Celery's own remote control format, and the round ends with the
@@ -9,8 +9,7 @@ is gone instead of trying for ever.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,31 +22,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 TIMEOUT = 1.0  # seconds for answers; workers on Valkey need more than 0.25
-PATIENCE = 5.0  # for those to a command: who is too busy to answer soon does what it was told all the same
-POLL = 0.1  # seconds between looks at an effect that comes a moment later
 ONCE = {"max_retries": 1, "interval_start": 0, "interval_max": 0}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one node said to one command."""
-
-    node: str
-    said: Any  # None: it stayed silent
-
-    @property
-    def ok(self) -> bool:
-        """Whether it agreed."""
-        return self.said is not None and not (isinstance(self.said, dict) and "error" in self.said)
-
-    @property
-    def text(self) -> str:
-        """What it said, as text."""
-        if self.said is None:
-            return "no reply; silence is not death"
-        if isinstance(self.said, dict):
-            return str(self.said.get("error") or self.said.get("ok") or self.said)
-        return str(self.said)
 
 
 def ask(
@@ -156,27 +131,3 @@ def _ask(
     # Virtual transports have no server that would delete the queue.
     channel.after_reply_message_received(replies.name)
     return answers
-
-
-def command(
-    app: Celery,
-    name: str,
-    arguments: Mapping[str, Any],
-    *,
-    nodes: Sequence[str],
-    timeout: float = PATIENCE,
-    to_all: bool = False,
-) -> list[Answer]:
-    """Give one command to nodes; an answer a node, in the order of `nodes`, others after them."""
-    said = ask(app, {name: arguments}, nodes=nodes, timeout=timeout, to_all=to_all)[name]
-    return [Answer(node, said.get(node)) for node in (*nodes, *sorted(set(said) - set(nodes)))]
-
-
-def seen(look: Callable[[], bool], seconds: float) -> bool:
-    """Whether an effect is seen within some seconds; it is looked for again and again."""
-    end = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > end:
-            return False
-        time.sleep(POLL)
-    return True
