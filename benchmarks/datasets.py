@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import apart, mailsink
 
 # What the rows of a data set hang on: where one of these files differs, it is loaded anew.
-SOURCES = ("tasks/demo/*", "tasks/migrations/*.py", "tasks/ledger.py")
+SOURCES = ("tasks/demo/*", "tasks/migrations/*.py", "tasks/base/money/ledger.py")
 PROJECT = Path(__file__).resolve().parent.parent
 
 

@@ -1,5 +1,5 @@
 """The platform's business tasks: real work on a real database.
 
-One module a domain, named as in the task names (``tasks/ats.py`` holds ``ats.tasks.*``). Nothing here
+One package a domain, named as in the task names (``tasks/ats/tasks.py`` holds ``ats.tasks.*``). Nothing here
 imports ``zumolib``: settings come from Django, the base task comes through the app that loads them.
 """

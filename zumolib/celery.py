@@ -83,7 +83,7 @@ def configuration(conf: settings.Conf) -> dict[str, Any]:
         # A misspelt queue is an error, not a new queue that nobody consumes.
         "task_create_missing_queues": False,
         "task_routes": queues.ROUTES,
-        "task_annotations": {name: {"rate_limit": limit} for name, limit in queues.RATE_LIMITS.items()},
+        "task_annotations": queues.task_annotations(),
         "worker_concurrency": max(8, conf.CELERY_WORKER_CONCURRENCY)
         if scale
         else conf.CELERY_WORKER_CONCURRENCY,

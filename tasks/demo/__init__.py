@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import transaction
 
-from tasks import vacuum
-from tasks.clock import Moment, moment
+from tasks.base.clock import Moment, moment
+from tasks.core import vacuum
 from tasks.demo import hiring, lookups, market, money, people, records, running, site, staff, talk
 from tasks.demo.world import World
 from tasks.models import DemoLoad

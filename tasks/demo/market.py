@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tasks import ledger
+from tasks.base.money import ledger
 from tasks.demo import words
 from tasks.demo.world import World
 from tasks.models import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tasks import ledger
-from tasks.billing import month_of, step
+from tasks.base.money import ledger
+from tasks.base.money.billing import month_of, step
 from tasks.demo.world import Dice, World
 from tasks.models import Invoice, Payment, PaymentAttempt, Plan, Refund, Subscription, SubscriptionChange
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from tasks import aggregates, backups
+from tasks.base import aggregates, backups
+from tasks.base.errors import MissingTool
 from tasks.demo import words
 from tasks.demo.people import address
 from tasks.demo.world import World
-from tasks.errors import MissingTool
-from tasks.integrations import PROBES
 from tasks.models import AuditEntry, Backup, CachedAggregate, Integration, IntegrationCheck
+from tasks.zumodra.integrations import PROBES
 
 AUDIT = 2500  # entries at scale 1
 AUDIT_DAYS = 115  # so that about a fifth is older than the 90 days that are kept

@@ -8,7 +8,7 @@ from tasks.models.constraints import at_least, one_of
 
 
 class Lease(models.Model):
-    """Work that one holder does at a time, see :mod:`tasks.leases`."""
+    """Work that one holder does at a time, see :mod:`tasks.base.leases`."""
 
     name = models.CharField(max_length=100, primary_key=True)
     holder = models.CharField(max_length=100, blank=True)

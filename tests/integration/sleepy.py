@@ -36,10 +36,10 @@ def flaky(self: Task, error: str, times: int) -> int:
     return int(self.request.retries)
 
 
-@shared_task(name="tests.limited", cluster_rate_limit="2/s")
-def limited() -> float:
-    """Run at most twice a second in the whole cluster; returns when it ran."""
-    return time.time()
+@shared_task(name="tests.limited", bind=True, rate_limit="5/s", cluster_rate_limit="5/s")
+def limited(self: Task) -> tuple[str, float]:
+    """Run at most five times a second in the whole cluster; returns where and when it ran."""
+    return str(self.request.hostname), time.time()
 
 
 @shared_task(name="tests.login")

@@ -34,14 +34,15 @@ def worker(
     queues: tuple[str, ...] = (),
     name: str = "test",
     options: tuple[str, ...] = (),
+    redis_url: str | None = None,
 ) -> Iterator[str]:
-    """A running worker; yields its node name once it answers."""
+    """A running worker; yields its node name once it answers. Its cluster-wide limits are in `redis_url`."""
     node = f"{name}@here"
     environment = {
         **os.environ,
         "CELERY_BROKER_URL": broker,
         "CELERY_RESULT_BACKEND": f"{valkey}/1",
-        "REDIS_URL": f"{valkey}/0",
+        "REDIS_URL": redis_url or f"{valkey}/0",
         "ZUMO_OWN": "true",  # its queues may hold what other tests left
     }
     command = [sys.executable, "-m", "celery", "-A", "zumolib", "worker", "-n", node, "-c2"]

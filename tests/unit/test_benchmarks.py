@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import apart, control, tasks
+from benchmarks import apart, control, datasets, tasks
 
 # scales, seconds, exponent of growth between the last two
 GROWTH = [
@@ -137,3 +137,8 @@ def test_a_ratio_above_its_bound_is_marked(
     assert found["ratio"] == pytest.approx(ratio)
     assert control.show([found]) == int(marked)
     assert ("above" in capsys.readouterr().out) is marked
+
+
+@pytest.mark.parametrize("pattern", datasets.SOURCES)
+def test_what_a_data_set_hangs_on_is_there(pattern: str) -> None:
+    assert any(path.is_file() for path in datasets.PROJECT.glob(pattern))

@@ -60,7 +60,18 @@ def test_a_queue_that_is_asked_for_beats_the_route(app: Celery) -> None:
 
 def test_rate_limits_reach_the_tasks(app: Celery) -> None:
     assert len(RATE_LIMITS) == 10
-    assert app.conf.task_annotations["finance.tasks.process_payment"] == {"rate_limit": "30/m"}
+    annotations = app.conf.task_annotations
+    assert {name: its["rate_limit"] for name, its in annotations.items()} == RATE_LIMITS
+
+
+def test_the_payment_providers_limits_hold_across_workers(app: Celery) -> None:
+    """The provider counts the calls of the whole platform, whichever worker they come from."""
+    annotations = app.conf.task_annotations
+    across = {name: its["cluster_rate_limit"] for name, its in annotations.items() if len(its) > 1}
+    assert across == {
+        "finance.tasks.process_payment": "30/m",
+        "finance.tasks.sync_stripe_subscriptions": "10/m",
+    }
 
 
 def test_every_queue_has_a_class() -> None:

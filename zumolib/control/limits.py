@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
 COLUMNS = ("worker", "task", "before", "after")
-ITEMS = ("rate_limit", "soft_time_limit", "time_limit")
+# The last one is our app's own; workers of others do not have it and leave it out.
+ITEMS = ("rate_limit", "soft_time_limit", "time_limit", "cluster_rate_limit")
 _KEPT = "a worker that restarts has the limit of its code again"
 RATE_CAVEATS = (
     "Celery counts the rate in each worker by itself: n workers run n times as often",
@@ -156,7 +157,14 @@ def rate(
         wanted = None
     there = read(app, task, nodes)
     chosen = settings or {node: {"rate_limit": wanted} for node in there}
-    return _plan(RateLimit, app, task, chosen, there, _rate, _rate_text, RATE_CAVEATS, undoes)
+    across = sorted(
+        {items["cluster_rate_limit"] for items in there.values() if "cluster_rate_limit" in items}
+    )
+    caveats = tuple(
+        f"across all workers it runs at most {most}, as its code says; this does not change it"
+        for most in across
+    )
+    return _plan(RateLimit, app, task, chosen, there, _rate, _rate_text, (*caveats, *RATE_CAVEATS), undoes)
 
 
 def times(
@@ -212,7 +220,7 @@ def _check_default(app: Celery, hard: float, nodes: Sequence[str]) -> None:
 
 
 def read(app: Celery, task: str, nodes: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
-    """Limits of a task by worker: ``rate_limit``, ``soft_time_limit``, ``time_limit``, as text.
+    """Limits of a task by worker, as text: those of :data:`ITEMS` that it has.
 
     Raises
     ------

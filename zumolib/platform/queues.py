@@ -81,8 +81,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "celery.*": _to("celery"),
 }
 
-# Celery counts these per worker instance; for a limit that holds across the cluster give a task
-# `cluster_rate_limit` (see zumolib.platform.task).
+# Celery counts these in each worker by itself.
 RATE_LIMITS: dict[str, str] = {
     "newsletter.tasks.send_newsletter": "50/m",
     "notifications.tasks.send_email_notification": "100/m",
@@ -95,6 +94,18 @@ RATE_LIMITS: dict[str, str] = {
     "zumodra.tasks.cleanup_old_audit_logs": "1/h",
     "zumodra.tasks.backup_database": "1/h",
 }
+
+# What the payment provider is asked, it counts for the whole platform: these limits hold across all workers
+# as well. The worker's own one stays: without it each worker would try everything that waits, at once.
+ACROSS_WORKERS = frozenset({"finance.tasks.process_payment", "finance.tasks.sync_stripe_subscriptions"})
+
+
+def task_annotations() -> dict[str, dict[str, str]]:
+    """Celery's ``task_annotations``: each task's rate limit, and the cluster's where it has one."""
+    made = {name: {"rate_limit": limit} for name, limit in RATE_LIMITS.items()}
+    for name in ACROSS_WORKERS:
+        made[name]["cluster_rate_limit"] = RATE_LIMITS[name]
+    return made
 
 
 class PriorityOrder(priority_cycle):

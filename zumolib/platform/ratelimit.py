@@ -54,8 +54,8 @@ def take(name: str, rate: float, *, size: int = 1, url: str | None = None) -> fl
 
     Raises
     ------
-    redis.exceptions.ConnectionError
-        When Redis does not answer; the base task treats it as transient.
+    redis.exceptions.RedisError
+        When Redis does not answer, or cannot count; the base task puts its run back then.
     """
     if rate <= 0:
         return 0.0

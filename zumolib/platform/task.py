@@ -41,6 +41,8 @@ TRANSIENT: tuple[type[Exception], ...] = (
     smtplib.SMTPServerDisconnected,
 )
 
+UNKNOWN_PAUSE = 3.0  # seconds until a rate limit that could not be read is asked for again
+
 RUNS = Counter("zumo_task_runs", "Runs of tasks by their outcome.", ["task", "queue", "state"])
 RUN_TIME = Histogram(
     "zumo_task_run_seconds",
@@ -60,7 +62,8 @@ class BaseTask(Task):
     ----------
     cluster_rate_limit : str or None
         How often the task may run in the whole cluster, as in Celery's ``rate_limit``: ``"30/m"``. A run
-        over the limit goes back to its queue with a countdown and costs no retry.
+        over the limit goes back to its queue with a countdown and costs no retry. So does a run while the
+        limit cannot be read, as none may start without being counted.
     """
 
     abstract = True
@@ -83,17 +86,22 @@ class BaseTask(Task):
         """Note the start, and give the run back to its queue while the cluster is over the limit."""
         self.request.clock_started = time.monotonic()
         if self.cluster_rate_limit and not self.request.is_eager:
-            wait = ratelimit.take(self.name, per_second(self.cluster_rate_limit))
+            limit = f"the cluster's rate limit of {self.cluster_rate_limit}"
+            try:
+                wait = ratelimit.take(self.name, per_second(self.cluster_rate_limit))
+            except redis.exceptions.RedisError as error:
+                log.warning("The cluster's rate limit of %s cannot be read: %s", self.name, error)
+                self._put_back(UNKNOWN_PAUSE, f"{limit} cannot be read", args, kwargs)
             if wait > 0:
-                self._put_back(wait, args, kwargs)
+                self._put_back(wait, f"over {limit}", args, kwargs)
 
-    def _put_back(self, wait: float, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+    def _put_back(self, wait: float, reason: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         when = datetime.now(UTC) + timedelta(seconds=wait)
         again = self.signature_from_request(
             self.request, args, kwargs, eta=when, retries=self.request.retries
         )
         again.apply_async()
-        raise Retry(f"over the cluster's rate limit of {self.cluster_rate_limit}", when=when)
+        raise Retry(reason, when=when)
 
     def after_return(
         self,

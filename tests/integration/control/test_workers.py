@@ -69,6 +69,15 @@ def test_a_rate_limit_holds_and_is_undone_to_what_it_was(system: System) -> None
     control.apply(control.revoke.plan(system.app, [second.id], seen=system.seen, anyway=True))
 
 
+def test_a_plan_names_the_limit_that_holds_across_workers(system: System) -> None:
+    plan = control.limits.rate(system.app, "finance.tasks.process_payment", "60/m", nodes=system.nodes)
+    assert (
+        "across all workers it runs at most 30/m, as its code says; this does not change it" in plan.caveats
+    )
+    plan = control.limits.rate(system.app, "tests.sleepy", "60/m", nodes=system.nodes)
+    assert not any("across all workers" in caveat for caveat in plan.caveats)
+
+
 def held(system: System) -> set[str]:
     reserved = {item["id"] for items in system.ask("reserved").values() for item in items}
     return reserved | {

@@ -60,8 +60,8 @@ def pending(owner: Tenant, now: Any, *, asked: bool = True, **more: Any) -> Paym
 
 def paid(platform: Any, owner: Tenant, cents: int = 10_000) -> Payment:
     """A payment that the provider has really made, booked."""
-    from tasks import payments
-    from tasks.summary import Summary
+    from tasks.base.money import payments
+    from tasks.base.summary import Summary
 
     row = pending(owner, platform.now, amount_cents=cents)
     payments.settle([row], platform.now, Summary(), "charged")

@@ -79,12 +79,7 @@ class Call:
 def registered() -> dict[str, Any]:
     """The tasks of the catalog's modules, by name."""
     modules = {module.__name__ for module in catalog.MODULES}
-    packages = tuple(f"{name}." for name in modules)
-    return {
-        name: task
-        for name, task in current_app.tasks.items()
-        if task.__module__ in modules or task.__module__.startswith(packages)
-    }
+    return {name: task for name, task in current_app.tasks.items() if task.__module__ in modules}
 
 
 def calls() -> list[Call]:

@@ -112,7 +112,7 @@ def loaded(platforms: Platforms, tmp_path: Path) -> Iterator[SimpleNamespace]:
 @pytest.fixture
 def balanced(platform: SimpleNamespace) -> Iterator[None]:
     """Whatever a test does with money, the ledger sums to zero afterwards."""
-    from tasks import ledger
+    from tasks.base.money import ledger
 
     yield
     assert ledger.imbalance() == {}

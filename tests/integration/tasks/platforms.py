@@ -141,7 +141,7 @@ class Platforms:
                 },
             ),
         ):
-            patched.setattr("tasks.integrations.current_app", broker)
+            patched.setattr("tasks.zumodra.integrations.current_app", broker)
             cache.clear()
             with redis.Redis.from_url(f"{self.valkey}/5") as client:
                 for key, value in cached.items():

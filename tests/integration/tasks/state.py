@@ -8,7 +8,7 @@ import redis
 from django.apps import apps
 from django.conf import settings
 
-from tasks.vacuum import tables
+from tasks.core.vacuum import tables
 from tests.integration.tasks.platforms import PROVIDER
 
 # Measured times and leases differ from run to run by their nature.

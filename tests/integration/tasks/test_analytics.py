@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks import analytics, archives, dailyreport, diversity, metrics, zumodra
+from tasks.analytics import daily_report, diversity
+from tasks.analytics import tasks as analytics
+from tasks.base import archives, metrics
 from tasks.models import (
     Application,
     Archive,
@@ -27,6 +29,7 @@ from tasks.models import (
     Tenant,
     User,
 )
+from tasks.zumodra import tasks as zumodra
 from tests.integration.tasks import report, rows
 
 YESTERDAY = date(2026, 11, 21)
@@ -299,7 +302,7 @@ def test_a_report_that_cannot_be_made_is_not_stored(platform: Any, settings: Any
 def test_a_notebook_without_a_headline_has_none(content: str, tmp_path: Path) -> None:
     path = tmp_path / "report.ipynb"
     path.write_text(content)
-    assert dailyreport.headline(path) == []
+    assert daily_report.headline(path) == []
 
 
 def test_platform_users_without_a_tenant_count_for_the_platform(platform: Any, edges: Any) -> None:

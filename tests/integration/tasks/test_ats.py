@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import ats, matching
+from tasks.ats import matching
+from tasks.ats import tasks as ats
 from tasks.models import (
     Application,
     Candidate,

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from tasks import backups, vacuum
-from tasks.core import backup_rotation_task as rotate
-from tasks.core import database_vacuum_task
-from tasks.errors import DumpError, MissingTool, TaskError
+from tasks.base import backups
+from tasks.base.errors import DumpError, MissingTool, TaskError
+from tasks.core import vacuum
+from tasks.core.tasks import backup_rotation_task as rotate
+from tasks.core.tasks import database_vacuum_task
 from tasks.models import Backup, LoginSession, Tenant
-from tasks.zumodra import backup_database
+from tasks.zumodra.tasks import backup_database
 from tests.integration.tasks import rows
 from tests.services.postgresql import programs
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tasks import aggregates, dashboards, demo
-from tasks.analytics import update_dashboard_cache
-from tasks.core import cache_warming_task
+from tasks import demo
+from tasks.analytics import dashboards
+from tasks.analytics.tasks import update_dashboard_cache
+from tasks.base import aggregates
+from tasks.core.tasks import cache_warming_task
 from tasks.models import Application, CachedAggregate, Candidate, Employee, Invoice, Job, Payment
 from tests.integration.tasks import rows
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks import careers, forms
+from tasks.careers import forms
+from tasks.careers import tasks as careers
 from tasks.models import (
     Application,
     Candidate,
@@ -174,7 +175,7 @@ def test_a_message_that_is_delivered_again_keeps_its_view(platform: Any) -> None
 def test_views_are_folded_into_the_counts_of_their_listings(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.listings.VIEWS_AT_ONCE", 3)
+    monkeypatch.setattr("tasks.careers.listings.VIEWS_AT_ONCE", 3)
     first, second, third = (listing(job(rows.tenant()), platform.now, views=n) for n in (10, 0, 5))
     for shown, count in ((first, 6), (second, 1)):
         for _ in range(count):
@@ -305,7 +306,7 @@ def test_a_sitemap_that_cannot_be_finished_leaves_the_earlier_one(
     def full(*_: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("tasks.sitemap.os.fsync", full)
+    monkeypatch.setattr("tasks.careers.sitemap.os.fsync", full)
     listing(job(rows.tenant()), platform.now)
     with pytest.raises(OSError, match="no space"):
         draw(now=platform.now)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tasks import finance, payments
-from tasks.clock import moment
-from tasks.errors import UnknownRow
+from tasks.base.clock import moment
+from tasks.base.errors import UnknownRow
+from tasks.base.money import payments
+from tasks.finance import tasks as finance
 from tasks.models import Payment, PaymentAttempt, Transfer
 from tests.integration.tasks import billing_rows, rows
 from tests.integration.tasks.interruptions import at_once, killed

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from tasks import configurations, feeds, lookups, skills
-from tasks.errors import FeedError
+from tasks.base.errors import FeedError
+from tasks.configurations import feeds, lookups, skills
+from tasks.configurations import tasks as configurations
 from tasks.models import (
     Category,
     Company,

@@ -10,7 +10,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from tasks import demo, ledger
+from tasks import demo
+from tasks.base.money import ledger
 from tasks.models import (
     Application,
     Campaign,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import digests
 from tasks.models import Application, Candidate, Interview, Job, LoginSession, Payment, StageStay, Tenant
+from tasks.zumodra import tasks as zumodra
 from tests.integration.tasks import rows
 
 DAY = timedelta(days=1)
@@ -77,7 +77,7 @@ def test_the_daily_digest_tells_of_yesterday(platform: Any) -> None:
         activity(owner, at, mark)
     activity(other, midnight - timedelta(hours=1))
     quiet = rows.user(rows.tenant("Cedar"), daily_digest=True)
-    summary = digests.send_daily_digest(now=platform.now)
+    summary = zumodra.send_daily_digest(now=platform.now)
     assert (summary["looked_at"], summary["written"], summary["mailed"]) == (2, 2, 2)
     letters = {message["To"]: message for message in platform.inbox.messages}
     assert shown(letters[reader.email]) == ONE_OF_EACH
@@ -87,7 +87,7 @@ def test_the_daily_digest_tells_of_yesterday(platform: Any) -> None:
     assert "12,345" not in "".join(facts(letters[reader.email]))  # what is paid concerns administrators
 
 
-@pytest.mark.parametrize("task", [digests.send_daily_digest, digests.send_weekly_summary])
+@pytest.mark.parametrize("task", [zumodra.send_daily_digest, zumodra.send_weekly_summary])
 def test_who_gets_none(task: Any, platform: Any) -> None:
     wants = {"daily_digest": True, "role": "admin"}
     owner = rows.tenant()
@@ -105,8 +105,8 @@ def test_who_gets_none(task: Any, platform: Any) -> None:
 @pytest.mark.parametrize(
     ("task", "same", "following"),
     [
-        (digests.send_daily_digest, timedelta(hours=11), timedelta(hours=12)),
-        (digests.send_weekly_summary, timedelta(hours=11), timedelta(hours=12)),  # from a Sunday noon on
+        (zumodra.send_daily_digest, timedelta(hours=11), timedelta(hours=12)),
+        (zumodra.send_weekly_summary, timedelta(hours=11), timedelta(hours=12)),  # from a Sunday noon on
     ],
 )
 def test_none_twice_for_one_period(task: Any, same: timedelta, following: timedelta, platform: Any) -> None:
@@ -127,7 +127,7 @@ def test_the_weekly_summary_has_the_totals_of_the_last_whole_week(platform: Any)
     moments = (begin, begin + 7 * DAY - timedelta(seconds=1), begin + 7 * DAY, begin - timedelta(seconds=1))
     for mark, at in enumerate(moments):
         activity(owner, at, mark)
-    assert digests.send_weekly_summary(now=monday)["mailed"] == 1
+    assert zumodra.send_weekly_summary(now=monday)["mailed"] == 1
     [message] = platform.inbox.messages
     assert (message["To"], message["Subject"]) == (admin.email, "Alder: week 47 of 2026")
     assert shown(message) == dict.fromkeys(ONE_OF_EACH, 2)
@@ -139,5 +139,5 @@ def test_one_letter_that_the_server_refuses_stops_no_other(platform: Any) -> Non
     owner = rows.tenant()
     people = [rows.user(owner, daily_digest=True) for _ in range(3)]
     platform.inbox.refuse = {people[1].email: "550 no such user"}
-    summary = digests.send_daily_digest(now=platform.now)
+    summary = zumodra.send_daily_digest(now=platform.now)
     assert (summary["mailed"], summary["refused"]) == (2, 1)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tasks import mail
-from tasks.errors import TaskError
+from tasks.base import mail
+from tasks.base.errors import TaskError
 from tests.integration.tasks import hostile
 from tests.integration.tasks.calls import CALLED, CALLS, Call, registered
 from tests.integration.tasks.conftest import DEMO

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tasks import finance
+from tasks.finance import tasks as finance
 from tasks.models import Invoice, Payment, Transfer
 
 pytestmark = pytest.mark.usefixtures("balanced")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks import anniversaries, hr_core
+from tasks.hr_core import anniversaries
+from tasks.hr_core import tasks as hr_core
 from tasks.models import (
     Document,
     Employee,

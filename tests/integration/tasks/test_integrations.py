@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tasks import certificates
-from tasks.core import ssl_renewal_check_task as check_certificates
+from tasks.core import certificates
+from tasks.core.tasks import ssl_renewal_check_task as check_certificates
 from tasks.models import Certificate, Integration, IntegrationCheck, Mail
-from tasks.zumodra import health_check_integrations as check
+from tasks.zumodra.tasks import health_check_integrations as check
 from tests.integration.tasks import rows
 
 ALL = {"payment provider", "mail", "cache", "database", "broker"}
@@ -87,7 +87,7 @@ def test_the_broker_is_tried_without_waiting_long(platform: Any, monkeypatch: py
     from celery import Celery
 
     gone = Celery("gone", broker="redis://127.0.0.1:1/0", set_as_current=False)
-    monkeypatch.setattr("tasks.integrations.current_app", gone)
+    monkeypatch.setattr("tasks.zumodra.integrations.current_app", gone)
     summary = check(now=platform.now)
     assert (summary["states"]["broker"], summary["changed"]) == ("down", 1)
     gone.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks import finance
+from tasks.finance import tasks as finance
 from tasks.models import Invoice, InvoiceLine, Subscription, SubscriptionChange
 from tests.integration.tasks import billing_rows, rows
 from tests.integration.tasks.interruptions import at_once, killed

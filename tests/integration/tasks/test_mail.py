@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks import mail
-from tasks.clock import moment
-from tasks.mail import Letter
+from tasks.base import mail
+from tasks.base.clock import moment
+from tasks.base.mail import Letter
 from tasks.models import Mail
 from tests.integration.tasks import rows
 

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from tasks import mailing, marketing, metrics
-from tasks.errors import MailingRefused
+from tasks.base import metrics
+from tasks.base.errors import MailingRefused
+from tasks.marketing import mailing_list
+from tasks.marketing import tasks as marketing
 from tasks.models import Campaign, CampaignMessage, Lead, Metric, Subscriber, Visit
 from tasks.provider import lists
 from tests.integration.tasks import rows
@@ -165,7 +167,7 @@ def member(platform: Any, email: str) -> dict[str, Any] | None:
 
 def leave(platform: Any, email: str, at: datetime) -> None:
     """Somebody clicks "unsubscribe" in a mail of the provider's."""
-    mailing.push([mailing.Member(email, "", subscribed=False)])
+    mailing_list.push([mailing_list.Member(email, "", subscribed=False)])
     platform.provider.store.put(member(platform, email) | {"last_changed": at.isoformat()})
 
 
@@ -189,7 +191,7 @@ def test_new_and_removed_subscribers_are_pushed(platform: Any) -> None:
 
 
 def test_the_later_word_wins(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailing, "PAGE", 1)  # several pages
+    monkeypatch.setattr(mailing_list, "PAGE", 1)  # several pages
     now = platform.now
     for name, age in (("left", 5), ("back", 1)):
         Subscriber.objects.create(email=f"{name}@x.example", changed_at=now - age * HOUR)
@@ -210,7 +212,7 @@ def test_the_later_word_wins(platform: Any, monkeypatch: pytest.MonkeyPatch) -> 
 def test_subscribers_are_pushed_in_batches_and_a_refused_one_is_told(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailing, "BATCH", 2)
+    monkeypatch.setattr(mailing_list, "BATCH", 2)
     for email in ("a@x.example", "nonsense", "c@x.example"):
         Subscriber.objects.create(email=email, changed_at=platform.now)
     summary = marketing.sync_newsletter_subscribers(now=platform.now)
@@ -222,14 +224,14 @@ def test_a_run_killed_after_a_batch_was_pushed_pushes_it_again_to_the_same_end(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Subscriber.objects.create(email="a@x.example", changed_at=platform.now)
-    push = mailing.push
+    push = mailing_list.push
 
     def killed(members: Any) -> Any:
         push(members)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(mailing, "push", killed)
+        patched.setattr(mailing_list, "push", killed)
         with pytest.raises(KeyboardInterrupt):
             marketing.sync_newsletter_subscribers(now=platform.now)
     before = member(platform, "a@x.example")
@@ -293,6 +295,6 @@ def test_the_stand_in_takes_what_the_provider_would(body: str, status: int, plat
 
 
 def test_moments_of_the_provider_are_read_as_utc(platform: Any) -> None:
-    mailing.push([mailing.Member("a@x.example", "A", subscribed=False)])
-    ((when,),) = (page.values() for page in mailing.unsubscribed())
+    mailing_list.push([mailing_list.Member("a@x.example", "A", subscribed=False)])
+    ((when,),) = (page.values() for page in mailing_list.unsubscribed())
     assert abs(when - datetime.now(UTC)) < timedelta(minutes=1)

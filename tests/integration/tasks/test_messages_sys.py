@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tasks import archives, contacts, messages_sys, spam
+from tasks.base import archives
+from tasks.messages_sys import contacts, spam
+from tasks.messages_sys import tasks as messages_sys
 from tasks.models import (
     Archive,
     ContactSuggestion,

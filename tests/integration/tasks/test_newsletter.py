@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import mail, newsletter
+from tasks.base import mail
 from tasks.models import Mail, Newsletter, NewsletterDelivery, Subscriber
+from tasks.newsletter import tasks as newsletter
 from tests.integration.tasks import rows
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import notifications
 from tasks.models import Appointment, DigestPreference, Mail, Notification, User
+from tasks.notifications import tasks as notifications
 from tests.integration.tasks import rows
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -104,7 +104,7 @@ def test_a_run_leaves_the_letters_of_others_alone(platform: Any) -> None:
 def test_a_run_killed_after_its_letters_left_sends_none_twice(
     platform: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import deliveries
+    from tasks.notifications import deliveries
 
     person = rows.user(rows.tenant())
     notification(person, platform.now, channel="email")
@@ -308,7 +308,7 @@ def test_an_appointment_that_was_moved_is_brought_up_again(platform: Any) -> Non
 
 
 def test_letters_of_a_killed_run_leave_with_the_next(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tasks import mail
+    from tasks.base import mail
 
     person = rows.user(rows.tenant())
     appointment(person, rows.user(person.tenant), platform.now + HOUR)

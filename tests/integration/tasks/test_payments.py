@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import ledger, payments
-from tasks.core import failed_payment_retry_task as retry
+from tasks.base.money import ledger, payments
+from tasks.core.tasks import failed_payment_retry_task as retry
 from tasks.models import Invoice, Payment, PaymentAttempt, Transfer
 from tests.integration.tasks import rows
 

@@ -87,7 +87,7 @@ def test_a_taken_port_is_named(running: Provider) -> None:
 
 
 def test_over_tls_it_shows_a_certificate_that_soon_ends(tmp_path: Path) -> None:
-    from tasks.certificates import read
+    from tasks.core.certificates import read
 
     store = Store(tmp_path / "provider.sqlite3")
     server = serve_over_tls("127.0.0.1", 0, store, tmp_path / "provider.pem")

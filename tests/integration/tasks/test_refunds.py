@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks import finance, refunds
+from tasks.finance import refunds
+from tasks.finance import tasks as finance
 from tasks.models import Payment, Refund, Transfer
 from tests.integration.tasks import billing_rows, rows
 from tests.integration.tasks.interruptions import at_once, killed

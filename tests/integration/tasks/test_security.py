@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tasks import security
 from tasks.models import (
     AddressReputation,
     Anomaly,
@@ -22,6 +21,7 @@ from tasks.models import (
     Token,
     User,
 )
+from tasks.security import tasks as security
 from tests.integration.tasks import rows
 
 HOME, AWAY = "192.0.2.1", "198.51.100.9"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks import escrows, ledger, ratings, services
+from tasks.base.money import ledger
 from tasks.models import (
     Contract,
     Escrow,
@@ -21,6 +21,8 @@ from tasks.models import (
     Transfer,
     User,
 )
+from tasks.services import escrows, ratings
+from tasks.services import tasks as services
 from tests.integration.tasks import rows
 
 
@@ -141,7 +143,7 @@ def test_a_release_that_was_killed_is_done_once(
 
 
 def test_two_runs_that_found_the_same_escrow_release_it_once(platform: Any) -> None:
-    from tasks.summary import Summary
+    from tasks.base.summary import Summary
 
     of = service()
     found = [escrow(of, platform.now)]

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from tasks import archives, batches, core, zumodra
-from tasks.errors import ArchiveError
+from tasks.base import archives, batches
+from tasks.base.errors import ArchiveError
+from tasks.core import tasks as core
 from tasks.models import Archive, AuditEntry, Lease, LoginSession, Token
+from tasks.zumodra import tasks as zumodra
 from tests.integration.tasks import rows
 
 
@@ -171,7 +173,7 @@ def test_a_damaged_archive_keeps_the_rows(platform: Any, monkeypatch: pytest.Mon
 
 def test_two_archivers_do_not_meet(platform: Any) -> None:
     rows.audit(platform.now, days=100)
-    from tasks.clock import moment
+    from tasks.base.clock import moment
 
     Lease.objects.create(name="archive audit", holder="another", until=moment() + timedelta(minutes=5))
     assert zumodra.cleanup_old_audit_logs(now=platform.now) == {"in_progress": True, "skipped": 0}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import finance, reconciliation
+from tasks.finance import reconciliation
+from tasks.finance import tasks as finance
 from tasks.models import Invoice, Subscription, Tenant
 from tests.integration.tasks import billing_rows, rows
 from tests.integration.tasks.interruptions import killed

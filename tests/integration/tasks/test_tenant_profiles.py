@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import tenant_profiles
 from tasks.models import Consent, IdentityCheck, LoginAttempt, Token, User, Verification
+from tasks.tenant_profiles import tasks as tenant_profiles
 from tests.integration.tasks import rows
 
 remind = tenant_profiles.kyc_verification_reminder

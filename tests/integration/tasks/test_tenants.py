@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks import ledger, payments, subscriptions, tenants, usage
-from tasks.errors import UnknownRow
+from tasks.base.errors import UnknownRow
+from tasks.base.money import ledger, payments, subscriptions
 from tasks.models import (
     Candidate,
     Document,
@@ -21,6 +21,8 @@ from tasks.models import (
     TenantUsage,
     UsageAlert,
 )
+from tasks.tenants import tasks as tenants
+from tasks.tenants import usage
 from tests.integration.tasks import billing_rows, rows
 
 renew = tenants.process_subscription_renewal

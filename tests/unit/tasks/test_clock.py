@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tasks.clock import moment, span, stamp
+from tasks.base.clock import moment, span, stamp
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 

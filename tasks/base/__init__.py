@@ -1,0 +1,1 @@
+"""What several domains use; it knows of none of them."""

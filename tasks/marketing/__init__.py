@@ -1,0 +1,1 @@
+"""Campaigns, leads and the way from a visit to a subscription."""

@@ -1,0 +1,1 @@
+"""Newsletters to their subscribers."""

@@ -1,0 +1,1 @@
+"""Who comes in, who should not, and what is kept about it."""

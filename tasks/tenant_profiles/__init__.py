@@ -1,0 +1,1 @@
+"""What people prove and agree to ends some day."""

@@ -1,0 +1,1 @@
+"""Companies on the platform, from their trial to their limits."""
