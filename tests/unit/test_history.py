@@ -139,10 +139,13 @@ def test_depths_keep_unknown_apart_from_none(tmp_path: Path):
 def test_what_is_kept_aside_cannot_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(aside, "BYTES", 50_000)
     found = History(tmp_path)
-    kept = [found.append_aside(b"\xff" * 100_000, reason="no event", at=START) for _ in range(20)]
-    assert kept[0]
-    assert not kept[-1]
-    assert (tmp_path / "aside" / "2026-11-16.jsonl").stat().st_size < 130_000
+    kept = [
+        found.append_aside([(b"\xff" * 100_000, "no event")] * count, at=START) for count in (1, 5, 20, 1)
+    ]
+    assert kept[:2] == [1, 0]
+    file = tmp_path / "aside" / "2026-11-16.jsonl"
+    assert len(file.read_text().splitlines()) == sum(kept)
+    assert file.stat().st_size < 130_000
 
 
 def test_many_threads_ask_at_once(two_days: History):

@@ -152,7 +152,7 @@ def test_retention_deletes_whole_days(tmp_path: Path):
         at = START - back * DAY
         found.append_events([sent(back, at)])
         found.append_depths([{"at": at, "queue": "hr", "ready": 1, "unacked": None, "consumers": None}])
-        found.append_aside("x", at=at)
+        found.append_aside([("x", "")], at=at)
     found.compact(LATER, at_once=True)
     assert found.retain(days=2, now=START) == [date(2026, 11, 12), date(2026, 11, 13), date(2026, 11, 14)]
     assert ids(found, START - 9 * DAY) == ["t1", "t0"]

@@ -68,7 +68,7 @@ def history(tmp_path: Path) -> History:
         found.append_events([beat(number)])
     found.compact(LATER, at_once=True)
     found.append_events(secret_life(50) + life(51))
-    found.append_aside("salary=hunter2 and more", reason="no salary=hunter2", at=START)
+    found.append_aside([("salary=hunter2 and more", "no salary=hunter2")], at=START)
     return found
 
 
@@ -156,7 +156,7 @@ def test_readers_and_recorders_go_on_meanwhile(history: History) -> None:
     def write() -> None:
         while not stop.wait(0.1):  # a recorder writes once a second
             number = next(lines)
-            history.append_aside(f"line {number}", reason="", at=START)
+            history.append_aside([(f"line {number}", "")], at=START)
             history.append_events(life(1_000 + number))
 
     threads = [threading.Thread(target=read), threading.Thread(target=write)]

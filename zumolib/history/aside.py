@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,34 +22,45 @@ TEXT = 10_000  # characters
 FOLDER = "aside"
 
 
-def append(root: Path, raw: object, *, reason: str, at: datetime) -> bool:
-    """Keep it as one JSON line of that day's file; False when the file is full.
+def append(root: Path, refused: Iterable[tuple[object, str]], *, at: datetime) -> int:
+    """Keep each as one JSON line of that day's file.
+
+    Parameters
+    ----------
+    refused
+        What was no event, and why; a file is opened once for all of them.
+
+    Returns
+    -------
+    int
+        How many were kept; the file may be full.
 
     Raises
     ------
     HistoryError
         The folder cannot be written.
     """
-    text = (
-        raw.decode("utf-8", "replace")
-        if isinstance(raw, bytes)
-        else raw
-        if isinstance(raw, str)
-        else repr(raw)
-    )
-    line = json.dumps({"at": at.isoformat(), "reason": reason[:500], "raw": text[:TEXT]})
+    lines = [_line(raw, reason, at) for raw, reason in refused]
     path = root / FOLDER / f"{at.astimezone(UTC).date()}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path) as sink:
-            if sink.tell() > BYTES:
-                return False
-            sink.write(line + "\n")
+            room = BYTES - sink.tell()
+            kept = 0
+            while kept < len(lines) and room >= 0:
+                room -= len(lines[kept])
+                kept += 1
+            sink.write("".join(lines[:kept]))
     except OSError as error:
         raise HistoryError(
             f"{path} cannot be written ({error.strerror}); free space or make it writable"
         ) from error
-    return True
+    return kept
+
+
+def _line(raw: object, reason: str, at: datetime) -> str:
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    return json.dumps({"at": at.isoformat(), "reason": reason[:500], "raw": text[:TEXT]}) + "\n"
 
 
 def files(root: Path) -> list[Path]:

@@ -10,7 +10,7 @@ fields empty. The fold is SQL, in ``queries.sql``.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,15 +88,15 @@ class History:
         if rows:
             appended.write(self.place, appended.DEPTHS, pa.Table.from_pylist(rows, schema=DEPTHS))
 
-    def append_aside(self, raw: object, *, reason: str = "", at: datetime | None = None) -> bool:
-        """Keep what is no event, as one JSON line; False when the day's file is full.
+    def append_aside(self, refused: Iterable[tuple[object, str]], *, at: datetime | None = None) -> int:
+        """Keep what is no event, each with its reason, as one JSON line; returns how many found room in the day's file.
 
         Raises
         ------
         HistoryError
             The folder cannot be written.
         """
-        return aside.append(self.root, raw, reason=reason, at=at or datetime.now(UTC))
+        return aside.append(self.root, refused, at=at or datetime.now(UTC))
 
     def select(
         self, statement: str, window: Window | tuple[datetime, datetime], *, by: By = "any", **values: Any

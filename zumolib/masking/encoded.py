@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from zumolib.masking.keys import masked
+from zumolib.masking.keys import Names
 from zumolib.masking.shapes import MASK
 
 _TAG = re.compile(
@@ -35,7 +35,7 @@ _ENTITY = re.compile(
 )
 
 
-def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
+def mask_encoded(text: str, names: Names) -> str:
     """A text with those values hidden; its time is linear."""
 
     def hidden(found: re.Match[str]) -> str:
@@ -43,7 +43,7 @@ def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
         inner = found["inner"]
         if inner is None:  # cut, unless it is a part of a route or a group of a regular expression
             inner = found["cut"] if _BEFORE_TAG.match(found.string, found.start()) else ""
-        return found[0].removesuffix(inner) + MASK if inner and masked(name, keys) else found[0]
+        return found[0].removesuffix(inner) + MASK if inner and names[name] else found[0]
 
     if "<" in text and ">" in text:
         text = _TAG.sub(hidden, text)
@@ -51,14 +51,14 @@ def mask_encoded(text: str, keys: tuple[str, ...]) -> str:
         text = _PART.sub(hidden, text)
     if "&#" in text or "&quot;" in text:
         text = _ENTITY.sub(hidden, text)
-    return _mask_queries(text, keys) if "%" in text else text
+    return _mask_queries(text, names) if "%" in text else text
 
 
-def _mask_queries(text: str, keys: tuple[str, ...]) -> str:
+def _mask_queries(text: str, names: Names) -> str:
     parts: list[str] = []
     done = 0
     for found in _NAME.finditer(text):
-        if found.start() < done or not masked(found["name"], keys):
+        if found.start() < done or not names[found["name"]]:
             continue
         if (value := _VALUE.match(text, found.end())) is not None:
             parts += (text[done : found.end()], MASK)

@@ -62,6 +62,7 @@ LIMIT = 500
 """Letters of the longest name that is read; what stands under a longer one is hidden."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_REMEMBERED = 4_096  # names
 _RUN = 4  # words that may make up one key
 
 
@@ -80,6 +81,26 @@ def masked(name: str, keys: Sequence[str] = KEYS) -> bool:
         return bool(keys)
     pattern, longest = _compiled(keys)
     return any(pattern.fullmatch(found) for found in _candidates(words(name), longest))
+
+
+class Names(dict[str, bool]):
+    """Whether values under a name are hidden, by the name: :func:`masked` for whoever asks for many of them."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__()
+        self._masked = keys
+
+    def __missing__(self, name: str) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[name] = masked(name, self._masked)
+        return found
+
+
+@lru_cache(maxsize=8)
+def names_of(keys: tuple[str, ...]) -> Names:
+    """What is known of names under these keys."""
+    return Names(keys)
 
 
 def words(name: str) -> tuple[str, ...]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zumolib.masking.keys import LIMIT, letters
-from zumolib.masking.shapes import TRACES
+from zumolib.masking.suspects import suspects
 from zumolib.masking.text import mask_arguments, mask_text
-from zumolib.masking.values import Hidden, mask_value
+from zumolib.masking.values import Hidden
 
 COLUMNS = ("args", "kwargs", "result", "exception", "traceback", "extra")
 
@@ -47,20 +43,42 @@ def mask_table(
         return rows
     if arguments and {"name", "args"} <= set(rows.schema.names):
         rows = _mask_arguments(rows, wanted, arguments)
-    for at, field in enumerate(rows.schema):
-        column = rows.column(at)
-        if column.null_count == len(column):
-            continue
-        before = column.combine_chunks()
-        after = _changed(before, field.name in COLUMNS, partial(_mask_texts, keys=wanted))
-        if after is not before:
-            rows = rows.set_column(at, field, after)
+    columns = {
+        at: rows.column(at).combine_chunks()
+        for at in range(rows.num_columns)
+        if rows.column(at).null_count < rows.num_rows
+    }
+    texts: list[pa.Array] = []
+
+    def keep(values: pa.Array) -> pa.Array:
+        texts.append(values)
+        return values
+
+    for at, values in columns.items():
+        _changed(values, rows.field(at).name in COLUMNS, keep)
+    found = iter(suspects(texts, wanted))
+
+    def hide(values: pa.Array) -> pa.Array:
+        return _mask_texts(values, next(found), wanted)
+
+    for at, values in columns.items():
+        after = _changed(values, rows.field(at).name in COLUMNS, hide)
+        if after is not values:
+            rows = rows.set_column(at, rows.field(at), after)
     return rows
 
 
-def mask_raw(found: object, keys: Sequence[str]) -> Any:
-    """What was no event, as text or plain data, with what is secret hidden."""
-    return mask_value(found.decode("utf-8", "replace") if isinstance(found, bytes) else found, keys)
+def mask_texts(texts: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Texts with what is secret hidden: :func:`~zumolib.masking.text.mask_text`, sooner where they are many."""
+    wanted = tuple(keys)
+    if not wanted:
+        return list(texts)
+    plain = pa.array([text.encode("utf-8", "replace") for text in texts], pa.large_string())
+    [found] = suspects([plain], wanted)
+    return [
+        mask_text(text, wanted) if suspect else text
+        for text, suspect in zip(texts, found.to_pylist(), strict=True)
+    ]
 
 
 def _changed(values: pa.Array, wanted: bool, change: Change) -> pa.Array:
@@ -80,8 +98,8 @@ def _changed(values: pa.Array, wanted: bool, change: Change) -> pa.Array:
     return pa.StructArray.from_arrays(after, fields=fields, mask=pc.is_null(values))
 
 
-def _mask_texts(texts: pa.Array, keys: tuple[str, ...]) -> pa.Array:
-    suspect = pc.fill_null(pc.match_substring_regex(texts, _any_of(keys)), False)
+def _mask_texts(texts: pa.Array, suspect: pa.Array, keys: tuple[str, ...]) -> pa.Array:
+    """These texts; the same object where nothing is hidden in those that are suspect."""
     if not pc.any(suspect).as_py():
         return texts
     before = texts.filter(suspect).to_pylist()
@@ -112,21 +130,3 @@ def _mask_arguments(rows: pa.Table, keys: tuple[str, ...], arguments: Mapping[st
 
 def _replaced(texts: pa.Array, where: pa.Array, new: Sequence[str | None]) -> pa.Array:
     return pc.replace_with_mask(texts, where, pa.array(new, texts.type))
-
-
-@lru_cache(maxsize=8)
-def _any_of(keys: tuple[str, ...]) -> str:
-    """Matches every text in which a masked name or the form of a secret may be, and few others."""
-    names = [_traces(key) for key in keys if letters(key)]
-    return "|".join([*names, f"(?i:{'|'.join(map(re.escape, TRACES))})", f"[^,:=]{{{LIMIT}}}"])
-
-
-def _traces(key: str) -> str:
-    """Matches a key's letters, any joints between them, where a word begins and ends."""
-    first, others = letters(key)[0], letters(key)[1:]
-    rest = "".join(f"[^A-Za-z0-9]*(?i:{letter})" for letter in others)
-    ends = "" if key.endswith("*") else "[sS]?(?:[^a-z]|$)"
-    if key.startswith("*"):
-        return f"(?i:{first}){rest}{ends}"
-    # A word begins behind what is no letter, or with a capital.
-    return f"(?:(?:^|[^A-Za-z]|\\\\[nrt])(?i:{first})|{first.upper()}){rest}{ends}"

@@ -8,23 +8,25 @@ the value (:mod:`zumolib.masking.extent`).
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Container, Sequence
 
 from zumolib.masking import extent
-from zumolib.masking.beside import names_secret
+from zumolib.masking.beside import may_name, names_secret
 from zumolib.masking.encoded import mask_encoded
-from zumolib.masking.keys import KEYS, LIMIT, masked
+from zumolib.masking.keys import KEYS, LIMIT, Names, names_of
 from zumolib.masking.shapes import MASK, mask_shapes
 
 # It begins with a set of letters, for which Python's search skips all others.
 _JOINT = re.compile(
-    r"""[:=,\-\ \tvV](?:(?<==)>|(?<=[:=,])
+    r"""[:=,\-\ \tvV](?:(?<==)(?<=[\w.\-`'")\]\s]=)>?|(?<=[\w.\-`'"\s]:)|(?<=['"\s],)
     |(?<=-)(?<![\w\-]-)-?[\w\-]{1,80}(?=[ \t])
     |(?<=\w[ \t])[ \t]{0,2}(?=\\*['"]\w{4})  # PASSWORD 'x', invalid token 'x'
     |(?<=[vV])(?<!\w[vV])[aA][lL][uU][eE][sS](?=\s*\())""",
     re.VERBOSE,
 )
 _VERBS = ("pass", "passes")  # pass 'x' on
+_NAME_LETTERS = f"{string.ascii_letters}{string.digits}_.-"
 _QUOTES = "`'\"\\"
 _SCHEME = re.compile(r"(?:bearer|basic|digest|token|negotiate|oauth|hawk|aws4-hmac-sha256)\b", re.IGNORECASE)
 _OPENING = re.compile(r"\s*[(\[]\s*")
@@ -44,12 +46,13 @@ def mask_text(text: str, keys: Sequence[str] = KEYS) -> str:
     keys = tuple(keys)
     if not keys:
         return text
+    names = names_of(keys)
     parts: list[str] = []
     done = 0
     for joint in _JOINT.finditer(text):
         if joint.start() < done:
             continue
-        if (found := _value(text, joint, done, keys)) is None:
+        if (found := _value(text, joint, done, names)) is None:
             continue
         start, end, shown = found
         if _HIDDEN_URL.match(text, start):
@@ -57,7 +60,7 @@ def mask_text(text: str, keys: Sequence[str] = KEYS) -> str:
         parts += (text[done:start], shown)
         done = end
     text = "".join((*parts, text[done:])) if parts else text
-    return mask_shapes(mask_encoded(text, keys))
+    return mask_shapes(mask_encoded(text, names))
 
 
 def mask_arguments(text: str, hidden: Container[int], keys: Sequence[str] = KEYS) -> str:
@@ -87,25 +90,25 @@ def mask_arguments(text: str, hidden: Container[int], keys: Sequence[str] = KEYS
     return mask_text("".join((*parts, text[at:])), keys)
 
 
-def _value(text: str, joint: re.Match[str], done: int, keys: tuple[str, ...]) -> tuple[int, int, str] | None:
+def _value(text: str, joint: re.Match[str], done: int, names: Names) -> tuple[int, int, str] | None:
     """Start and end of the value that belongs to a masked name before this joint, and what is shown for it."""
     sign = joint[0]
     if sign[0] == "-":  # a flag of a command line
-        return _flag(text, joint, keys)
+        return _flag(text, joint, names)
     end = joint.start()
     while end > done and text[end - 1].isspace():
         end -= 1
     last = text[end - 1 : end]
     if last and last in "'\"":
-        return _under_quoted(text, joint, end, done, keys)
+        return _under_quoted(text, joint, end, done, names)
     if sign == ",":
         return None
     if last == ")" and sign[0] in "=vV":  # (column, column)=(value, value), as a database says it
-        return _columns(text, joint, end, done, keys)
+        return _columns(text, joint, end, done, names)
     if sign[0] in "vV" or (sign == ":" and text.startswith("//", joint.end())):
         return None
     if last == "]" and sign[0] == "=":
-        return _subscript(text, joint, end, done, keys)
+        return _subscript(text, joint, end, done, names)
     if last == "`" and sign[0] != ":":
         end -= 1
     blank = sign[0] in " \t"
@@ -116,18 +119,20 @@ def _value(text: str, joint: re.Match[str], done: int, keys: tuple[str, ...]) ->
         or (blank and text[name:end].lower().split()[-1] in _VERBS)
     ):
         return None
-    start = extent.after_blank(text, joint.end())
-    if masked(text[name:end], keys) or names_secret(text, text[name:end], name, start, keys):
+    word = text[name:end]
+    if names[word] or (
+        may_name(word) and names_secret(text, word, name, extent.after_blank(text, joint.end()), names)
+    ):
         return _under_bare(text, joint, end, name)
     return None
 
 
 def _columns(
-    text: str, joint: re.Match[str], end: int, done: int, keys: tuple[str, ...]
+    text: str, joint: re.Match[str], end: int, done: int, names: Names
 ) -> tuple[int, int, str] | None:
     """The values of columns of which one has a masked name; of all rows."""
     opening = text.rfind("(", max(done, end - LIMIT), end)
-    if opening < 0 or not any(masked(name, keys) for name in text[opening + 1 : end - 1].split(",")):
+    if opening < 0 or not any(names[name] for name in text[opening + 1 : end - 1].split(",")):
         return None
     start = stop = extent.after_space(text, joint.end())
     while text[stop : stop + 1] == "(":
@@ -138,7 +143,7 @@ def _columns(
 
 
 def _subscript(
-    text: str, joint: re.Match[str], end: int, done: int, keys: tuple[str, ...]
+    text: str, joint: re.Match[str], end: int, done: int, names: Names
 ) -> tuple[int, int, str] | None:
     """The value of an item: ``d['password'] = x``, ``user[password]=x``, ``passwords[0]=x``."""
     opening = text.rfind("[", max(done, end - LIMIT), end)
@@ -147,7 +152,7 @@ def _subscript(
     inner = text[opening + 1 : end - 1].strip(_QUOTES)
     if not inner or inner.isdigit():
         inner = text[_name(text, max(done, opening - LIMIT), opening, words=1) : opening]
-    return _under_bare(text, joint, end, opening) if masked(inner, keys) else None
+    return _under_bare(text, joint, end, opening) if names[inner] else None
 
 
 def _name(text: str, least: int, end: int, words: int) -> int:
@@ -155,7 +160,8 @@ def _name(text: str, least: int, end: int, words: int) -> int:
     start = at = end
     for _ in range(words):
         last = at
-        while at > least and (text[at - 1].isalnum() or text[at - 1] in "_.-"):
+        at = least + len(text[least:at].rstrip(_NAME_LETTERS))
+        while at > least and (text[at - 1].isalnum() or text[at - 1] in "_.-"):  # letters of other alphabets
             at -= 1
         broken = at and text[at - 1] == "\\" and text[at : at + 1] in ("n", "r", "t")  # a line's end, escaped
         at += bool(broken)
@@ -170,7 +176,7 @@ def _name(text: str, least: int, end: int, words: int) -> int:
 
 
 def _under_quoted(
-    text: str, joint: re.Match[str], end: int, done: int, keys: tuple[str, ...]
+    text: str, joint: re.Match[str], end: int, done: int, names: Names
 ) -> tuple[int, int, str] | None:
     """The value of a name in quotes that ends at `end`: of a mapping, of a pair, or of a flag in a list."""
     quote = text[end - 1]
@@ -186,11 +192,14 @@ def _under_quoted(
     too_long = start < 0 and first - least >= LIMIT
     mark = text[first:end]
     if joint[0] == ",":
-        if too_long or not masked(name, keys):
+        if too_long or not names[name]:
             return None
         return _paired(text, joint, start - depth, name, mark)
+    hides = too_long or names[name]
+    if not (hides or may_name(name)):
+        return None
     start = extent.after_space(text, joint.end())
-    if not (too_long or masked(name, keys) or names_secret(text, name, first - len(name), start, keys)):
+    if not (hides or names_secret(text, name, first - len(name), start, names)):
         return None
     return start, extent.value(text, start), f"{mark}{MASK}{mark}"
 
@@ -222,8 +231,8 @@ def _under_bare(text: str, joint: re.Match[str], end: int, name: int) -> tuple[i
     return start, stop, MASK if stop > start else ""
 
 
-def _flag(text: str, joint: re.Match[str], keys: tuple[str, ...]) -> tuple[int, int, str] | None:
-    if not masked(joint[0], keys):
+def _flag(text: str, joint: re.Match[str], names: Names) -> tuple[int, int, str] | None:
+    if not names[joint[0]]:
         return None
     start = extent.after_blank(text, joint.end())
     own = extent.quoted(text, start)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from zumolib.masking import Hidden, mask_text
-from zumolib.masking.table import mask_raw, mask_table
+from zumolib.masking import Hidden
+from zumolib.masking.table import mask_table, mask_texts
 from zumolib.recorder import columns
 from zumolib.recorder.columns import Message, Refused
 
@@ -61,11 +61,9 @@ class Held:
         try:
             found = columns.find(messages)
             hidden = mask_table(found.table, self.keys, self.arguments)
-            refused = [
-                # A reason may quote what could not be read.
-                Refused(mask_raw(raw, self.keys), mask_text(reason, self.keys))
-                for raw, reason in found.refused
-            ]
+            # A reason may quote what could not be read.
+            shown = iter(mask_texts([text for one in found.refused for text in one], self.keys))
+            refused = [Refused(raw, reason) for raw, reason in zip(shown, shown, strict=True)]
         except Exception as error:
             # Whatever a sender finds that we did not think of: it costs its own message and no other one.
             if len(messages) == 1:

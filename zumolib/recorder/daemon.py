@@ -276,11 +276,12 @@ class Recorder:
 
     def _put_aside(self, refused: list[Refused]) -> None:
         self.state.malformed += len(refused)
-        for raw, reason in refused:
-            try:
-                self.history.append_aside(raw, reason=reason)
-            except HistoryError as error:
-                logger.warning("A malformed event is not kept: %s", error)
+        if not refused:
+            return
+        try:
+            self.history.append_aside(refused)
+        except HistoryError as error:
+            logger.warning("%d malformed events are not kept: %s", len(refused), error)
 
     def _sample(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.masking.inputs import INPUTS
 from zumolib.history import events
-from zumolib.masking import KEYS, MASK, Hidden, mask_text
+from zumolib.masking import KEYS, MASK, Hidden, mask_text, suspects
 from zumolib.masking.table import COLUMNS, mask_table
 from zumolib.recorder import buffer
 from zumolib.recorder.columns import Message
@@ -24,6 +25,14 @@ SECRETS = st.sampled_from([text for text, _ in INPUTS])
 TEXTS = st.lists(PAIRS | SECRETS | st.text(max_size=30), max_size=4).map(
     lambda parts: ", ".join(part if isinstance(part, str) else part[2].format(*part[:2]) for part in parts)
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def however_little() -> Iterator[None]:
+    """Also a few bytes are looked through before they are read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suspects, "LITTLE", 0)
+        yield
 
 
 def rows(texts: list[str | None], column: str = "args") -> pa.Table:
