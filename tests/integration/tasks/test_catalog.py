@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.integration.tasks.calls import registered
-from zumolib.schedule import ENTRIES
+from zumolib.platform.entries import ENTRIES
 
 OWN = {"zumodra.celery.health_check"}  # scheduled, and the app's own
 
