@@ -74,6 +74,7 @@ def test_a_stopped_supervisord_is_told(stack: Stack) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         assert health(stack) == (1, dict.fromkeys(IDS, "ok"))
+        assert stack.status()["running"] is None, "that is not known"
         assert "supervisord does not answer" in stack.zumo("status").stdout
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -18,7 +18,7 @@ WRONG = [
     ("CELERY_BROKER_URL", "htp://h", "amqp://user:password@host:5672/vhost"),
     ("CELERY_BROKER_URL", "amqp://", "amqp://user:password@host:5672/vhost"),
     ("CELERY_BROKER_URL", "redis://h:99999/0", "Port out of range".lower()),
-    ("REDIS_URL", "redis://h:6379/0/2", "no number of a Redis database"),
+    ("REDIS_URL", "redis://h:6379/0/2", "not a valid number of a Redis database"),
     ("CELERY_RESULT_BACKEND", "file:///tmp", "redis://host:6379/1"),
     ("CELERY_WORKER_CONCURRENCY", "many", "unset CELERY_WORKER_CONCURRENCY to use '2'"),
     ("CELERY_WORKER_CONCURRENCY", "0", "greater than or equal to 1"),

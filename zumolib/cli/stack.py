@@ -96,7 +96,11 @@ def _exit_code(state: dict[str, Any]) -> int:
     states = {answer["state"] for answer in state["health"]}
     # What looks at another app may be a single recorder, without a stack.
     runs = (state["watches_only"] and not state["services"]) or state["running"]
-    if not runs or any(service["state"] != "running" for service in state["services"]):
+    if (
+        state["supervisor"] == "silent"
+        or not runs
+        or any(service["state"] != "running" for service in state["services"])
+    ):
         states.add(FAILING)
     if (state["beat"] and not state["beat"]["works"]) or state["history"]["problem"]:
         states.add(FAILING)
@@ -108,14 +112,14 @@ def _show(state: dict[str, Any]) -> None:
         click.echo(_recorder(recorder))
     click.echo(_history(state["history"]))
     _show_answers(state["health"])
-    if state["watches_only"] and not state["running"]:
-        click.echo(f"another project's app is watched; no embedded stack runs beside it ({state['home']})")
-        return
     if state["supervisor"] == "silent":
         click.echo(
             f"supervisord does not answer ({state['home']}), so nothing is known of its services; `zumo down` ends "
             "the stack, `zumo up` starts it again"
         )
+        return
+    if state["watches_only"] and not state["running"]:
+        click.echo(f"another project's app is watched; no embedded stack runs beside it ({state['home']})")
         return
     if not state["running"]:
         click.echo(f"not running ({state['home']}); start it with `zumo up`")

@@ -19,11 +19,11 @@ def _url(value: str, schemes: tuple[str, ...], example: str) -> str:
     try:
         split = urlsplit(value)
         has_place = bool(split.path.strip("/")) if "socket" in split.scheme else bool(split.hostname)
-        _ = split.port  # raises where the port is no number up to 65535
+        _ = split.port  # raises unless the port is a number up to 65535
     except ValueError as error:
         raise ValueError(f"{error}; use {example}") from None
     if split.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", split.path):
-        raise ValueError(f"{split.path!r} is no number of a Redis database; use {example}")
+        raise ValueError(f"{split.path!r} is not a valid number of a Redis database; use {example}")
     if split.scheme not in schemes or not has_place:
         raise ValueError(f"expected one of {', '.join(s + '://' for s in schemes)}; use {example}")
     return value

@@ -16,7 +16,7 @@ from zumolib.recorder import state as recorder_state
 from zumolib.stack import orphans, valkey_files
 from zumolib.stack.lifecycle import WATCHING
 from zumolib.stack.plan import Plan
-from zumolib.stack.supervisor import GONE, RUNNING, Supervisor
+from zumolib.stack.supervisor import GONE, RUNNING, SILENT, Supervisor
 from zumolib.vitals import database as vital_database
 from zumolib.vitals import questions
 from zumolib.vitals.answer import FAILING
@@ -31,7 +31,7 @@ def status() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``running``, ``supervisor`` (running, silent or gone), ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
+        ``running`` (None while supervisord does not answer), ``supervisor`` (running, silent or gone), ``home``, ``jupyter_url``, ``services`` (a list of ``name``, ``state``, ``pid``,
         ``uptime_seconds``, ``port``, ``log``), ``beat`` (who holds its lease: ``works``, ``said``, ``host``, ``pid``,
         ``since``, ``skipped``: what it leaves out, and why; None where no beat ever took one), ``queues`` (messages ready by queue, None when the broker
         does not answer), ``recorders`` (what each says of itself, see :class:`zumolib.recorder.state.State`),
@@ -45,11 +45,11 @@ def status() -> dict[str, Any]:
     supervisor, services = (
         Supervisor(conf.ZUMO_HOME, plan, limit=SUPERVISOR_SECONDS).look() if plan else (GONE, [])
     )
-    running = supervisor == RUNNING
+    running = None if supervisor == SILENT else supervisor == RUNNING
     health = questions.all_questions(own=own)
     # Who does not answer one question is not waited for with the next.
     broker_answers = all(answer.state != FAILING for answer in health if answer.id == "broker")
-    left_behind = 0 if running else len(orphans.processes(conf.ZUMO_HOME))
+    left_behind = len(orphans.processes(conf.ZUMO_HOME)) if supervisor == GONE else 0
     return {
         "running": running,
         "supervisor": supervisor,

@@ -29,6 +29,12 @@ class System:
     results: str
     nodes: tuple[str, ...] = (ONE, TWO)
 
+    def scheduled(self) -> dict[str, str]:
+        """When each task is due that a worker holds, by its id."""
+        return {
+            item["request"]["id"]: item["eta"] for items in self.ask("scheduled").values() for item in items
+        }
+
     @property
     def seen(self) -> Fleet:
         """Its workers now."""
